@@ -1,0 +1,56 @@
+"""Build hook: puts the generated message schema into wheels, sdists and editable installs.
+
+An sdist already carries the schema, so a wheel built from one takes it as it is and does not need livekit-protocol.
+In a checkout the schema is made afresh whenever livekit-protocol can be imported (build isolation sees to that).
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import tomllib
+from importlib import metadata
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+
+class SchemaHook(BuildHookInterface[Any]):
+    """Runs `tools/schema.py` before hatchling collects the files."""
+
+    PLUGIN_NAME = "custom"
+
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+        root = Path(self.root)
+        tool = _load(root / "tools" / "schema.py")
+        path = root / tool.SCHEMA
+        if (root / "PKG-INFO").is_file() and path.is_file():
+            self.app.display_info(f"{tool.SCHEMA}: taken from the sdist")
+            return
+        try:
+            tool.write(root)
+        except ImportError as error:
+            if not path.is_file():
+                wanted = _pinned(root)
+                raise RuntimeError(f"{tool.SCHEMA} cannot be made: {error}; install {wanted} to build here") from error
+            self.app.display_warning(f"{tool.SCHEMA}: kept as it is, livekit-protocol is not installed")
+            return
+        installed = f"livekit-protocol=={metadata.version('livekit-protocol')}"
+        if installed != _pinned(root):
+            self.app.display_warning(f"{tool.SCHEMA} is made from {installed}; pyproject.toml wants {_pinned(root)}")
+        self.app.display_info(f"{tool.SCHEMA}: {path.stat().st_size} bytes, from {installed}")
+
+
+def _pinned(root: Path) -> str:
+    requires: list[str] = tomllib.loads((root / "pyproject.toml").read_text())["build-system"]["requires"]
+    return next(r for r in requires if r.startswith("livekit-protocol"))
+
+
+def _load(path: Path) -> ModuleType:
+    # by path: a build does not have the project on sys.path, and `tools` may be somebody else's package there
+    spec = importlib.util.spec_from_file_location("lk_pyodide_schema_tool", path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

@@ -1,0 +1,411 @@
+"""What lk_pyodide needs from a browser, as small Protocols.
+
+Implementations: ``direct`` (Python on the page's thread), ``fake`` (CPython, for tests), ``bridge`` (from a worker).
+
+The rules that let all of them exist:
+
+* A call is either ``async def`` (a handshake with the page) or a plain ``def`` that acts in the order of calls and
+  returns None or a handle at once. What a plain call cannot know yet arrives later through the handler.
+* A property is the last snapshot that an event pushed, never a question to the page.
+* Whoever creates an object gives it a handler (as asyncio's Transport and Protocol) and calls ``close()``; after
+  ``close()`` no handler method is called and nothing native is held.
+* Only plain values cross: str, bytes, numbers, the frozen dataclasses below, and JSON for W3C dictionaries.
+* Foreign exceptions become :class:`lk_pyodide.errors.BrowserError`.
+
+Names are W3C's in snake_case: https://www.w3.org/TR/webrtc/, https://www.w3.org/TR/mediacapture-streams/.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Protocol, TypeAlias
+
+from lk_pyodide.types import DeviceInfo
+
+Json: TypeAlias = "str | int | float | bool | None | Sequence[Json] | Mapping[str, Json]"
+MediaKind: TypeAlias = Literal["audio", "video"]
+SdpType: TypeAlias = Literal["offer", "answer", "rollback"]
+
+
+# -- values ------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class BrowserInfo:
+    """What is known about the browser when Python starts.
+
+    ``name`` is ``chrome``, ``firefox``, ``safari`` or what the user agent calls itself, in lower case. ``video_codecs``
+    are the mime types that a sender can encode, in the browser's order (``video/VP8`` …).
+    """
+
+    name: str = ""
+    version: str = ""
+    os: str = ""
+    os_version: str = ""
+    device: str = ""
+    is_secure_context: bool = True
+    video_codecs: tuple[str, ...] = ()
+    page_url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class IceServer:
+    """``RTCIceServer``."""
+
+    urls: tuple[str, ...]
+    username: str = ""
+    credential: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class RtcConfig:
+    """The part of ``RTCConfiguration`` that LiveKit uses."""
+
+    ice_servers: tuple[IceServer, ...] = ()
+    ice_transport_policy: Literal["all", "relay"] = "all"
+
+
+@dataclass(frozen=True, slots=True)
+class SessionDescription:
+    """``RTCSessionDescriptionInit``, with the text to fall back to when the browser refuses ``sdp``."""
+
+    type: SdpType
+    sdp: str
+    fallback: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DataChannelInit:
+    """The part of ``RTCDataChannelInit`` that LiveKit uses."""
+
+    ordered: bool = True
+    max_retransmits: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Encoding:
+    """``RTCRtpEncodingParameters``; None leaves the browser's default. Bitrates are bit/s."""
+
+    rid: str | None = None
+    active: bool = True
+    max_bitrate: int | None = None
+    max_framerate: float | None = None
+    scale_resolution_down_by: float | None = None
+    priority: str | None = None
+    scalability_mode: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SenderInit:
+    """How a track is sent."""
+
+    encodings: tuple[Encoding, ...] = ()
+    degradation_preference: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TrackSettings:
+    """``MediaTrackSettings``, as far as used; 0, "" or None is unknown."""
+
+    width: int = 0
+    height: int = 0
+    frame_rate: float = 0.0
+    device_id: str = ""
+    group_id: str = ""
+    facing_mode: str = ""
+    channel_count: int = 0
+    sample_rate: int = 0
+    auto_gain_control: bool = False
+    echo_cancellation: bool = False
+    noise_suppression: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FetchResult:
+    """Status and body of an HTTP answer."""
+
+    status: int
+    text: str
+
+
+# -- WebSocket ---------------------------------------------------------------------------------------------------------
+
+
+class WebSocketHandler(Protocol):
+    """What happens on a WebSocket. Nothing comes after ``on_close``."""
+
+    def on_open(self) -> None: ...
+    def on_message(self, data: bytes | str, /) -> None: ...
+    def on_close(self, code: int, reason: str, /) -> None: ...
+
+
+class WebSocket(Protocol):
+    """A binary WebSocket (https://websockets.spec.whatwg.org/)."""
+
+    def send(self, data: bytes, /) -> None:
+        """Queue one binary frame; ignored when closed."""
+        ...
+
+    def set_last_words(self, data: bytes | None, /) -> None:
+        """Keep a frame that the page sends by itself, synchronously, when it is being left; then it closes."""
+        ...
+
+    def close(self, code: int = 1000, reason: str = "") -> None:
+        """Close and forget: no handler method is called any more."""
+        ...
+
+
+# -- WebRTC ------------------------------------------------------------------------------------------------------------
+
+
+class DataChannelHandler(Protocol):
+    """What happens on a data channel. Nothing comes after ``on_close``."""
+
+    def on_open(self) -> None: ...
+    def on_message(self, data: bytes | str, /) -> None: ...
+    def on_buffered_amount_low(self) -> None: ...
+    def on_close(self) -> None: ...
+
+
+class DataChannel(Protocol):
+    """``RTCDataChannel``."""
+
+    @property
+    def label(self) -> str: ...
+    @property
+    def id(self) -> int | None: ...
+    @property
+    def ready_state(self) -> str: ...
+    @property
+    def buffered_amount(self) -> int:
+        """Bytes handed to ``send`` and not yet known to have left."""
+        ...
+
+    def send(self, data: bytes, /) -> None:
+        """Queue one binary message; raises BrowserError where it is known at once that it cannot go."""
+        ...
+
+    def set_buffered_amount_low_threshold(self, size: int, /) -> None: ...
+    def close(self) -> None: ...
+
+
+class MediaTrackHandler(Protocol):
+    """What the browser does to a track."""
+
+    def on_ended(self) -> None: ...
+    def on_mute(self) -> None: ...
+    def on_unmute(self) -> None: ...
+
+
+class MediaTrack(Protocol):
+    """``MediaStreamTrack``."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def kind(self) -> MediaKind: ...
+    @property
+    def label(self) -> str: ...
+    @property
+    def settings(self) -> TrackSettings: ...
+    @property
+    def ready_state(self) -> str: ...
+    @property
+    def native(self) -> object:
+        """The browser's own object, for users who ask for it; raises UsageError where Python is not on the page."""
+        ...
+
+    def set_handler(self, handler: MediaTrackHandler | None, /) -> None: ...
+    def set_enabled(self, enabled: bool, /) -> None: ...
+    def set_content_hint(self, hint: str, /) -> None: ...
+    def stop(self) -> None:
+        """End the track and let the device go; implies ``close``."""
+        ...
+
+    def close(self) -> None:
+        """Forget the track without ending it."""
+        ...
+
+
+class Sender(Protocol):
+    """``RTCRtpSender`` with its transceiver."""
+
+    async def replace_track(self, track: MediaTrack | None, /) -> None: ...
+    async def set_encodings(self, encodings: Sequence[Encoding], /) -> None:
+        """Overwrite the given fields of the encodings, matched by rid, or by place where there is none."""
+        ...
+
+    async def get_stats(self) -> Sequence[Mapping[str, Json]]: ...
+    def remove(self) -> None:
+        """Stop sending: no track, transceiver inactive. The next offer tells the other side."""
+        ...
+
+
+class Receiver(Protocol):
+    """``RTCRtpReceiver``."""
+
+    async def get_stats(self) -> Sequence[Mapping[str, Json]]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class TrackArrival:
+    """``RTCTrackEvent``: a track of the other side, with its transceiver's mid and its streams' ids."""
+
+    track: MediaTrack
+    receiver: Receiver
+    mid: str
+    stream_ids: tuple[str, ...]
+
+
+class PeerConnectionHandler(Protocol):
+    """What happens on a peer connection."""
+
+    def on_connection_state(self, state: str, /) -> None: ...
+    def on_ice_candidate(self, candidate: str, /) -> None:
+        """A local candidate as the JSON of ``RTCIceCandidateInit``."""
+        ...
+
+    def on_track(self, arrival: TrackArrival, /) -> None: ...
+    def on_data_channel(self, channel: DataChannel, /) -> DataChannelHandler | None:
+        """The other side opened a channel; without a handler it is closed."""
+        ...
+
+
+class PeerConnection(Protocol):
+    """``RTCPeerConnection``."""
+
+    @property
+    def connection_state(self) -> str: ...
+    @property
+    def signaling_state(self) -> str: ...
+    def set_configuration(self, config: RtcConfig, /) -> None: ...
+    def create_data_channel(self, label: str, init: DataChannelInit, handler: DataChannelHandler, /) -> DataChannel: ...
+    def add_receiver(self, kind: MediaKind, /) -> None:
+        """Add a receive-only transceiver."""
+        ...
+
+    def add_sender(self, track: MediaTrack, init: SenderInit, /) -> Sender:
+        """Add a send-only transceiver for ``track``."""
+        ...
+
+    async def create_offer(self, *, ice_restart: bool = False) -> str: ...
+    async def create_answer(self) -> str: ...
+    async def set_local_description(self, description: SessionDescription, /) -> None: ...
+    async def set_remote_description(self, description: SessionDescription, /) -> None: ...
+    def add_ice_candidate(self, candidate: str, /) -> None:
+        """Add a remote candidate given as JSON; a bad one is logged, as it can only make the connection slower."""
+        ...
+
+    async def get_stats(self) -> Sequence[Mapping[str, Json]]: ...
+    def close(self) -> None:
+        """Close, with its channels, senders and received tracks."""
+        ...
+
+
+# -- media -------------------------------------------------------------------------------------------------------------
+
+
+class MediaDevices(Protocol):
+    """``navigator.mediaDevices``."""
+
+    async def get_user_media(self, constraints: Mapping[str, Json], /) -> Sequence[MediaTrack]:
+        """Ask for camera and microphone. Raises MediaDeviceError, DeviceUnsupportedError."""
+        ...
+
+    def get_display_media(self, constraints: Mapping[str, Json], /) -> Awaitable[Sequence[MediaTrack]]:
+        """Ask for a screen. Acts at call time, because the user's click is forgotten at the first ``await``."""
+        ...
+
+    async def enumerate_devices(self) -> Sequence[DeviceInfo]: ...
+
+
+class MediaElementHandler(Protocol):
+    """What a media element has to say."""
+
+    def on_playing(self) -> None: ...
+    def on_play_failed(self, name: str, message: str, /) -> None:
+        """``play()`` was refused; ``NotAllowedError`` means that a click is needed first."""
+        ...
+
+
+class MediaElement(Protocol):
+    """An ``<audio>`` or ``<video>`` element on the page."""
+
+    @property
+    def native(self) -> object:
+        """The browser's own element; raises UsageError where Python is not on the page."""
+        ...
+
+    def attach(self, track: MediaTrack, /) -> None:
+        """Play ``track``, in place of another of its kind, and start playing."""
+        ...
+
+    def detach(self, track: MediaTrack, /) -> None: ...
+    def play(self) -> Awaitable[None]:
+        """Start at call time (in a click). Raises PlaybackError."""
+        ...
+
+    def set_muted(self, muted: bool, /) -> None: ...
+    def set_volume(self, volume: float, /) -> None: ...
+    async def set_sink_id(self, device_id: str, /) -> None: ...
+    def mount(self, target: object, /) -> None:
+        """Append the element to a CSS selector's first match, or to a native node."""
+        ...
+
+    def close(self) -> None:
+        """Forget the element; one that was made here leaves the page."""
+        ...
+
+
+# -- the page ----------------------------------------------------------------------------------------------------------
+
+
+class PageHandler(Protocol):
+    """What happens to the page."""
+
+    def on_page_hide(self) -> None:
+        """The page is being left; last words have been sent already."""
+        ...
+
+    def on_online(self, online: bool, /) -> None: ...
+    def on_device_change(self) -> None: ...
+
+
+class Subscription(Protocol):
+    """Something that goes on until it is closed."""
+
+    def close(self) -> None: ...
+
+
+class Browser(Protocol):
+    """One browser page, as seen from Python."""
+
+    @property
+    def info(self) -> BrowserInfo: ...
+    @property
+    def media_devices(self) -> MediaDevices: ...
+    def open_websocket(self, url: str, handler: WebSocketHandler, /) -> WebSocket: ...
+    def new_peer_connection(self, config: RtcConfig, handler: PeerConnectionHandler, /) -> PeerConnection: ...
+    def adopt_track(self, native: object, /) -> MediaTrack:
+        """Wrap a MediaStreamTrack that the user made."""
+        ...
+
+    def new_element(self, kind: MediaKind, target: object | None, handler: MediaElementHandler, /) -> MediaElement:
+        """Make or find an element.
+
+        Args:
+            kind: which element to make.
+            target: None makes an element that is on no page yet (audio plays anyway); a CSS selector or a native
+                node that is a media element is used itself; any other gets a new element appended.
+            handler: hears of playback.
+
+        Raises:
+            UsageError: where it is known at once that the target does not exist.
+        """
+        ...
+
+    def watch_page(self, handler: PageHandler, /) -> Subscription: ...
+    async def fetch(
+        self, url: str, /, *, method: str = "GET", headers: Mapping[str, str] | None = None, timeout: float = 5.0
+    ) -> FetchResult: ...

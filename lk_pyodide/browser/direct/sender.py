@@ -1,0 +1,162 @@
+"""The page's RTCRtpSender and RTCRtpReceiver."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+
+from lk_pyodide.browser.api import Encoding, Json, MediaTrack
+from lk_pyodide.browser.direct.media import get_native
+from lk_pyodide.browser.ffi import Js, Waiting, forget, from_js_json, js, jsnull, to_future
+from lk_pyodide.browser.guard import closed_error, logger
+from lk_pyodide.errors import BrowserError
+
+_FIELDS = {
+    "max_bitrate": "maxBitrate",
+    "max_framerate": "maxFramerate",
+    "scale_resolution_down_by": "scaleResolutionDownBy",
+    "priority": "priority",
+    "scalability_mode": "scalabilityMode",
+}
+
+_FAINT: dict[str, Json] = {"scaleResolutionDownBy": 4, "maxBitrate": 10, "maxFramerate": 2}
+"""Firefox goes on sending what is not active: this is as little as it can be made to send (livekit-client's values)."""
+
+
+def to_w3c(encoding: Encoding) -> dict[str, Json]:
+    """The encoding as an ``RTCRtpEncodingParameters`` without what is left to the browser."""
+    given: dict[str, Json] = {"active": encoding.active}
+    if encoding.rid is not None:
+        given["rid"] = encoding.rid
+    for name, key in _FIELDS.items():
+        value = getattr(encoding, name)
+        if value is not None:
+            given[key] = value
+    return given
+
+
+async def read_stats(native: Js, waiting: Waiting) -> Sequence[Mapping[str, Json]]:
+    """Copy an RTCStatsReport in one crossing."""
+    js_report = await waiting.wait(native.getStats())
+    stats: list[Mapping[str, Json]] = from_js_json(js.Array.from_(js_report.values()))
+    return stats
+
+
+class DirectSender:
+    """A sender with its transceiver. It belongs to a peer connection, which forgets it when it is removed."""
+
+    def __init__(self, js_pc: Js, native: Js, waiting: Waiting, *, stops_inactive: bool) -> None:
+        self._js_pc: Js = js_pc
+        self._native: Js = native
+        self._waiting = waiting
+        self._stops_inactive = stops_inactive
+        self._faint: dict[str | int, dict[str, Json]] = {}  # what encodings were before they became faint
+        self._lock = asyncio.Lock()
+        self._changing: asyncio.Future[Js] | None = None
+
+    @property
+    def is_removed(self) -> bool:
+        """Whether nothing native is held any more."""
+        return self._native is None
+
+    async def replace_track(self, track: MediaTrack | None, /) -> None:
+        """Send another track, or nothing, without negotiating."""
+        native = self._get_native()
+        await self._waiting.wait(native.replaceTrack(jsnull if track is None else get_native(track)))
+
+    async def set_encodings(self, encodings: Sequence[Encoding], /) -> None:
+        """Overwrite fields of the encodings."""
+
+        def change(js_parameters: Js) -> None:
+            js_encodings = list(js_parameters.encodings)
+            by_rid = {item.rid: item for item in js_encodings if getattr(item, "rid", None)}
+            for place, encoding in enumerate(encodings):
+                js_encoding = js_encodings[place] if place < len(js_encodings) else None
+                if encoding.rid is not None:
+                    js_encoding = by_rid.get(encoding.rid)
+                if js_encoding is None:
+                    logger.warning("no encoding %s to set", encoding.rid or place)
+                else:
+                    self._overwrite(js_encoding, encoding.rid or place, encoding)
+
+        await self._change_parameters(change)
+
+    async def set_degradation_preference(self, preference: str) -> None:
+        """Tell what to give up first; a browser that does not know the field ignores it."""
+
+        def change(js_parameters: Js) -> None:
+            js_parameters.degradationPreference = preference
+
+        await self._change_parameters(change)
+
+    async def _change_parameters(self, change: Callable[[Js], None]) -> None:
+        """Change the parameters, one change after the other.
+
+        The browser refuses parameters that it gave out while an earlier change was under way. A change goes on when
+        whoever waits for it is cancelled, so the lock is not enough.
+        """
+        async with self._lock:
+            if self._changing is not None and not self._changing.done():
+                with suppress(BrowserError):
+                    await self._waiting.wait(asyncio.shield(self._changing))
+            native = self._get_native()
+            js_parameters = native.getParameters()
+            change(js_parameters)
+            self._changing = to_future(native.setParameters(js_parameters))
+            forget(self._changing)
+            await self._waiting.wait(asyncio.shield(self._changing))
+
+    def _overwrite(self, js_encoding: Js, key: str | int, encoding: Encoding) -> None:
+        values = to_w3c(encoding)
+        values.pop("rid", None)
+        if not self._stops_inactive:
+            if not encoding.active:
+                before = {name: getattr(js_encoding, name, None) for name in _FAINT}
+                self._faint[key] = self._faint.get(key, before) | values
+                values.update(_FAINT)
+            elif key in self._faint:
+                values = {**self._faint.pop(key), **values}
+        for name, value in values.items():
+            if value is None:
+                js.Reflect.deleteProperty(js_encoding, name)
+            else:
+                setattr(js_encoding, name, value)
+
+    async def get_stats(self) -> Sequence[Mapping[str, Json]]:
+        """Statistics of this sender."""
+        return await read_stats(self._get_native(), self._waiting)
+
+    def remove(self) -> None:
+        """Stop sending."""
+        if self._native is not None:
+            self._js_pc.removeTrack(self._native)  # no track any more, and sendonly becomes inactive
+        self.forget()
+
+    def forget(self) -> None:
+        """Hold nothing native any more."""
+        self._native = None
+        self._js_pc = None
+
+    def _get_native(self) -> Js:
+        if self._native is None:
+            raise closed_error("sender")
+        return self._native
+
+
+class DirectReceiver:
+    """A receiver. It belongs to a peer connection."""
+
+    def __init__(self, native: Js, waiting: Waiting) -> None:
+        self._native: Js = native
+        self._waiting = waiting
+
+    async def get_stats(self) -> Sequence[Mapping[str, Json]]:
+        """Statistics of this receiver."""
+        if self._native is None:
+            raise closed_error("receiver")
+        return await read_stats(self._native, self._waiting)
+
+    def forget(self) -> None:
+        """Hold nothing native any more."""
+        self._native = None

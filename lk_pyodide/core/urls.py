@@ -1,0 +1,95 @@
+"""Addresses of the signalling service (livekit-client ``src/api/utils.ts``, livekit-server ``rtcservice.go``)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import urlencode, urlsplit, urlunsplit
+
+from lk_pyodide.core import wire
+from lk_pyodide.core.messages import ClientInfo, JoinRequest
+from lk_pyodide.errors import UsageError
+
+_SCHEMES = {"ws": "ws", "wss": "wss", "http": "ws", "https": "wss"}
+
+
+@dataclass(frozen=True, slots=True)
+class ServerUrl:
+    """A server address that has been checked.
+
+    Its repr is safe to print: an address with a user name or password in it is refused.
+    """
+
+    scheme: str
+    host: str
+    path: str
+
+    @classmethod
+    def parse(cls, url: str, *, secure_page: bool = False) -> ServerUrl:
+        """Check an address that a user gave.
+
+        Args:
+            url: ``ws://``, ``wss://``, ``http://`` or ``https://``, with a path if the server lives below one.
+            secure_page: the page came over https, where browsers refuse ``ws://`` except to the machine itself.
+
+        Raises:
+            UsageError: it is no address of a server, or the browser would refuse it.
+        """
+        try:
+            parts = urlsplit(url)
+            parts.port  # noqa: B018 - raises on a bad port
+        except ValueError:
+            # The reason quotes the address, and with it a password or token that may be in there.
+            raise UsageError("not a server address: its host or port is malformed") from None
+        scheme = _SCHEMES.get(parts.scheme)
+        if scheme is None or not parts.hostname:
+            raise UsageError("the server address must start with wss://, ws://, https:// or http:// and name a host")
+        if parts.username is not None or parts.password is not None:
+            raise UsageError("the server address must not contain a user name or password")
+        if secure_page and scheme == "ws" and not _is_loopback(parts.hostname):
+            raise UsageError("a page that came over https can only use wss:// servers (mixed content)")
+        return cls(scheme, parts.netloc, parts.path.rstrip("/"))
+
+    @property
+    def http(self) -> str:
+        """The address for plain HTTP requests."""
+        return urlunsplit(("https" if self.scheme == "wss" else "http", self.host, self.path or "/", "", ""))
+
+    def signal(self, query: str, *, v0: bool) -> str:
+        """The address of the WebSocket. It contains the token."""
+        path = self.path + ("/rtc" if v0 else "/rtc/v1")
+        return urlunsplit((self.scheme, self.host, path, query, ""))
+
+    def validate(self, query: str, *, v0: bool) -> str:
+        """The address that says why a WebSocket was refused. It contains the token."""
+        path = self.path + ("/rtc" if v0 else "/rtc/v1") + "/validate"
+        return urlunsplit(("https" if self.scheme == "wss" else "http", self.host, path, query, ""))
+
+
+def _is_loopback(host: str) -> bool:
+    return host in ("localhost", "127.0.0.1", "::1") or host.endswith(".localhost")
+
+
+def join_query(token: str, request: JoinRequest) -> str:
+    """Query of ``/rtc/v1``: everything but the token is in the join request."""
+    return urlencode({"access_token": token, "join_request": wire.encode_join_request(request)})
+
+
+def v0_query(token: str, request: JoinRequest) -> str:
+    """Query of ``/rtc``, for servers that do not know ``/rtc/v1``."""
+    client = request.client_info or ClientInfo()
+    settings = request.connection_settings
+    query = {
+        "access_token": token,
+        "auto_subscribe": "1" if settings is None or settings.auto_subscribe else "0",
+        "sdk": "python",
+        "version": client.version,
+        "protocol": str(client.protocol),
+        "client_protocol": str(client.client_protocol),
+        "os": client.os,
+        "os_version": client.os_version,
+        "device_model": client.device_model,
+        "browser": client.browser,
+        "browser_version": client.browser_version,
+        "adaptive_stream": "1" if settings is not None and settings.adaptive_stream else "",
+    }
+    return urlencode({name: value for name, value in query.items() if value})

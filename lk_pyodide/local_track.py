@@ -1,0 +1,181 @@
+"""Tracks of our own: devices, screens, and what the user brings."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from lk_pyodide.browser.api import Browser, Json, MediaTrack, Sender
+from lk_pyodide.errors import MediaDeviceError
+from lk_pyodide.logging import get_logger
+from lk_pyodide.session.tasks import TaskSet
+from lk_pyodide.track import Track
+from lk_pyodide.types import TrackSource
+
+__all__ = ["LocalAudioTrack", "LocalTrack", "LocalVideoTrack"]
+
+_log = get_logger("track")
+
+
+class LocalTrack(Track):
+    """A track of our own.
+
+    Args:
+        browser: the page.
+        media: the browser's track.
+        source: where it comes from.
+        constraints: what the device was asked for, to open it again; None for a track that the user made, which is
+            never stopped or opened again here.
+        name: what others see.
+    """
+
+    def __init__(
+        self,
+        browser: Browser,
+        media: MediaTrack,
+        source: TrackSource,
+        *,
+        constraints: Mapping[str, Json] | None = None,
+        name: str = "",
+    ) -> None:
+        super().__init__(browser, media, source, name=name)
+        self._constraints = constraints
+        self._sender: Sender | None = None
+        self._change = asyncio.Lock()
+        self._tasks = TaskSet()
+        self._on_mute_changed: Callable[[], None] | None = None
+        self._on_ended: Callable[[], None] | None = None
+        self._stop_on_mute = source == TrackSource.CAMERA and constraints is not None
+        self._stopped = False
+        media.set_handler(self)
+
+    @property
+    def is_user_provided(self) -> bool:
+        """Whether the user made the browser's track."""
+        return self._constraints is None
+
+    @property
+    def dimensions(self) -> tuple[int, int]:
+        """Width and height in pixels; 0 where unknown."""
+        settings = self._media.settings
+        return settings.width, settings.height
+
+    def mute(self) -> Awaitable[None]:
+        """Send nothing, and let everyone know. A camera is turned off, a microphone stays open.
+
+        Acts at once; the result can be awaited.
+        """
+        if not self._muted:
+            self._muted = True
+            self._media.set_enabled(False)
+            if self._stop_on_mute:
+                self._media.stop()
+            self._mute_changed()
+        return self._tasks.spawn(self._settled())
+
+    def unmute(self) -> Awaitable[None]:
+        """Send again, and let everyone know. A camera that was turned off is opened again.
+
+        Acts at once where it can; the result can be awaited.
+
+        Raises:
+            MediaDeviceError: the camera could not be opened; the track stays muted.
+        """
+        if self._muted and not self._stop_on_mute and not self._change.locked():
+            self._enable()
+        return self._tasks.spawn(self._unmute())
+
+    async def _settled(self) -> None:
+        async with self._change:
+            pass
+
+    async def _unmute(self) -> None:
+        async with self._change:
+            if not self._muted or self._stopped:
+                return
+            if self._stop_on_mute:
+                await self._reopen()
+            self._enable()
+
+    def _enable(self) -> None:
+        self._muted = False
+        self._media.set_enabled(True)
+        self._mute_changed()
+
+    async def _reopen(self) -> None:
+        media = await self._open()
+        if self._stopped:
+            media.stop()
+            return
+        media.set_handler(self)
+        try:
+            if self._sender is not None:
+                await self._sender.replace_track(media)
+        except BaseException:
+            media.stop()
+            raise
+        self._replace_media(media)
+
+    async def _open(self) -> MediaTrack:
+        constraints: dict[str, Json] = {self._media.kind: dict(self._constraints or {})}
+        tracks = await self._browser.media_devices.get_user_media(constraints)
+        if not tracks:
+            raise MediaDeviceError("the browser gave no track", "NotFoundError")
+        return tracks[0]
+
+    def _mute_changed(self) -> None:
+        if self._on_mute_changed is not None:
+            self._on_mute_changed()
+
+    def stop(self) -> None:
+        """End the track and let its device go."""
+        self._stopped = True
+        self.detach()
+        self._media.stop()
+
+    def _release(self) -> None:
+        """Forget the browser's track without ending it."""
+        self._stopped = True
+        self.detach()
+        self._media.close()
+
+    async def get_rtc_stats_report(self) -> list[Mapping[str, Json]]:
+        """The sender's statistics, as the browser gives them (W3C ``RTCStatsReport``); nothing before publishing."""
+        return list(await self._sender.get_stats()) if self._sender is not None else []
+
+    # -- from the browser --
+
+    def on_ended(self) -> None:
+        """The device went away, or the user stopped sharing."""
+        _log.info("a local track ended: %s", self._source.name.lower())
+        if self._on_ended is not None:
+            self._on_ended()
+
+    def on_mute(self) -> None:
+        """The browser has no data from the device at present."""
+
+    def on_unmute(self) -> None:
+        """The device delivers again."""
+
+
+class LocalAudioTrack(LocalTrack):
+    """Our sound."""
+
+
+class LocalVideoTrack(LocalTrack):
+    """Our picture."""
+
+
+def wrap(
+    browser: Browser,
+    media: MediaTrack,
+    source: TrackSource = TrackSource.UNKNOWN,
+    *,
+    constraints: Mapping[str, Json] | None = None,
+    name: str = "",
+) -> LocalTrack:
+    """Make the local track of the right kind."""
+    kind: Any = LocalAudioTrack if media.kind == "audio" else LocalVideoTrack
+    track: LocalTrack = kind(browser, media, source, constraints=constraints, name=name)
+    return track

@@ -1,0 +1,295 @@
+"""Options: keyword-only dataclasses that a caller may also fill field by field.
+
+They are read once, at the call they are given to. None means "not said": the defaults of the room's options apply, then
+those of livekit-client (``src/room/defaults.ts``). Times are seconds, bitrates bit/s, sizes pixels.
+"""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, TypeVar
+
+from lk_pyodide.types import TrackSource, VideoCodec
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+__all__ = [
+    "AudioCaptureOptions",
+    "AudioEncoding",
+    "AudioPresets",
+    "IceServerOptions",
+    "RoomConnectOptions",
+    "RoomOptions",
+    "RtcConfiguration",
+    "ScreenShareCaptureOptions",
+    "ScreenSharePresets",
+    "TrackPublishOptions",
+    "VideoCaptureOptions",
+    "VideoEncoding",
+    "VideoPreset",
+    "VideoPresets",
+    "VideoPresets43",
+    "VideoResolution",
+]
+
+Options = TypeVar("Options", bound="DataclassInstance")
+
+
+@dataclass(frozen=True, slots=True)
+class VideoResolution:
+    """Size of a picture in pixels, and its rate."""
+
+    width: int
+    height: int
+    frame_rate: float | None = None
+    aspect_ratio: float | None = None
+
+
+@dataclass(slots=True)
+class VideoEncoding:
+    """How much a video may take."""
+
+    max_bitrate: int = 0
+    max_framerate: float | None = None
+    priority: str | None = None
+
+
+@dataclass(slots=True)
+class AudioEncoding:
+    """How much an audio track may take."""
+
+    max_bitrate: int = 0
+    priority: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class VideoPreset:
+    """A resolution with its usual encoding."""
+
+    width: int
+    height: int
+    max_bitrate: int
+    max_framerate: float | None = None
+    priority: str | None = None
+
+    @property
+    def resolution(self) -> VideoResolution:
+        """The preset as a capture resolution."""
+        aspect = self.width / self.height if self.height else None
+        return VideoResolution(self.width, self.height, self.max_framerate, aspect)
+
+    @property
+    def encoding(self) -> VideoEncoding:
+        """The preset as an encoding."""
+        return VideoEncoding(self.max_bitrate, self.max_framerate, self.priority)
+
+
+class VideoPresets:
+    """16:9 presets (livekit-client ``src/room/track/options.ts``)."""
+
+    H90 = VideoPreset(160, 90, 90_000, 20)
+    H180 = VideoPreset(320, 180, 160_000, 20)
+    H216 = VideoPreset(384, 216, 180_000, 20)
+    H360 = VideoPreset(640, 360, 450_000, 20)
+    H540 = VideoPreset(960, 540, 800_000, 25)
+    H720 = VideoPreset(1280, 720, 1_700_000, 30)
+    H1080 = VideoPreset(1920, 1080, 3_000_000, 30)
+    H1440 = VideoPreset(2560, 1440, 5_000_000, 30)
+    H2160 = VideoPreset(3840, 2160, 8_000_000, 30)
+
+
+class VideoPresets43:
+    """4:3 presets."""
+
+    H120 = VideoPreset(160, 120, 70_000, 20)
+    H180 = VideoPreset(240, 180, 125_000, 20)
+    H240 = VideoPreset(320, 240, 140_000, 20)
+    H360 = VideoPreset(480, 360, 330_000, 20)
+    H480 = VideoPreset(640, 480, 500_000, 20)
+    H540 = VideoPreset(720, 540, 600_000, 25)
+    H720 = VideoPreset(960, 720, 1_300_000, 30)
+    H1080 = VideoPreset(1440, 1080, 2_300_000, 30)
+    H1440 = VideoPreset(1920, 1440, 3_800_000, 30)
+
+
+class ScreenSharePresets:
+    """Presets for a shared screen."""
+
+    H360_FPS3 = VideoPreset(640, 360, 200_000, 3, "medium")
+    H360_FPS15 = VideoPreset(640, 360, 400_000, 15, "medium")
+    H720_FPS5 = VideoPreset(1280, 720, 800_000, 5, "medium")
+    H720_FPS15 = VideoPreset(1280, 720, 1_500_000, 15, "medium")
+    H720_FPS30 = VideoPreset(1280, 720, 2_000_000, 30, "medium")
+    H1080_FPS15 = VideoPreset(1920, 1080, 2_500_000, 15, "medium")
+    H1080_FPS30 = VideoPreset(1920, 1080, 5_000_000, 30, "medium")
+    # the size that the screen has
+    ORIGINAL = VideoPreset(0, 0, 7_000_000, 30, "medium")
+
+
+class AudioPresets:
+    """Audio bitrates."""
+
+    TELEPHONE = AudioEncoding(12_000)
+    SPEECH = AudioEncoding(24_000)
+    MUSIC = AudioEncoding(48_000)
+    MUSIC_STEREO = AudioEncoding(64_000)
+    MUSIC_HIGH_QUALITY = AudioEncoding(96_000)
+    MUSIC_HIGH_QUALITY_STEREO = AudioEncoding(128_000)
+
+
+@dataclass(kw_only=True, slots=True)
+class VideoCaptureOptions:
+    """How to open a camera. ``device_id`` is tried exactly, then as a wish."""
+
+    device_id: str | None = None
+    resolution: VideoResolution | None = None
+    frame_rate: float | None = None
+    facing_mode: Literal["user", "environment", "left", "right"] | None = None
+
+
+@dataclass(kw_only=True, slots=True)
+class AudioCaptureOptions:
+    """How to open a microphone. ``device_id`` is tried exactly, then as a wish."""
+
+    device_id: str | None = None
+    auto_gain_control: bool | None = None
+    echo_cancellation: bool | None = None
+    noise_suppression: bool | None = None
+    voice_isolation: bool | None = None
+    channel_count: int | None = None
+    sample_rate: int | None = None
+    sample_size: int | None = None
+    latency: float | None = None
+
+
+@dataclass(kw_only=True, slots=True)
+class ScreenShareCaptureOptions:
+    """What to ask of the screen picker."""
+
+    audio: bool | AudioCaptureOptions | None = None
+    display_surface: Literal["browser", "window", "monitor"] | None = None
+    resolution: VideoResolution | None = None
+    content_hint: Literal["detail", "text", "motion"] | None = None
+    self_browser_surface: Literal["include", "exclude"] | None = None
+    surface_switching: Literal["include", "exclude"] | None = None
+    system_audio: Literal["include", "exclude"] | None = None
+    prefer_current_tab: bool | None = None
+    suppress_local_audio_playback: bool | None = None
+
+
+@dataclass(kw_only=True, slots=True)
+class TrackPublishOptions:
+    """How to publish a track (``livekit.rtc``'s names; then livekit-client's)."""
+
+    source: TrackSource | None = None
+    name: str | None = None
+    stream: str | None = None
+    video_encoding: VideoEncoding | None = None
+    audio_encoding: AudioEncoding | None = None
+    screen_share_encoding: VideoEncoding | None = None
+    video_codec: VideoCodec | Literal["vp8", "h264", "vp9", "av1", "h265"] | None = None
+    simulcast: bool | None = None
+    video_simulcast_layers: list[VideoPreset] | None = None
+    screen_share_simulcast_layers: list[VideoPreset] | None = None
+    degradation_preference: str | None = None
+    dtx: bool | None = None
+    red: bool | None = None
+    force_stereo: bool | None = None
+    stop_mic_track_on_mute: bool | None = None
+
+
+@dataclass(kw_only=True, slots=True)
+class IceServerOptions:
+    """An ICE server of one's own."""
+
+    urls: list[str] = field(default_factory=list)
+    username: str = ""
+    credential: str = field(default="", repr=False)
+
+
+@dataclass(kw_only=True, slots=True)
+class RtcConfiguration:
+    """What goes into the peer connections. ICE servers given here replace the server's."""
+
+    ice_servers: list[IceServerOptions] | None = None
+    ice_transport_policy: Literal["all", "relay"] | None = None
+
+
+@dataclass(kw_only=True, slots=True)
+class RoomConnectOptions:
+    """How to join.
+
+    Attributes:
+        auto_subscribe: subscribe to every track of every participant.
+        websocket_timeout: seconds for the signalling connection to open.
+        peer_connection_timeout: seconds for media to connect.
+        max_retries: attempts when the server cannot be reached.
+        rtc_config: ICE servers and policy of one's own.
+    """
+
+    auto_subscribe: bool | None = None
+    websocket_timeout: float | None = None
+    peer_connection_timeout: float | None = None
+    max_retries: int | None = None
+    rtc_config: RtcConfiguration | None = None
+
+
+@dataclass(kw_only=True, slots=True)
+class RoomOptions(RoomConnectOptions):
+    """Options of a room; those of ``connect`` may be given here too, as ``livekit.rtc`` does.
+
+    Attributes:
+        adaptive_stream: let the size of the elements choose the video quality.
+        dynacast: stop layers that nobody watches.
+        audio_capture_defaults: used where ``set_microphone_enabled`` is not told otherwise.
+        video_capture_defaults: used where ``set_camera_enabled`` is not told otherwise.
+        publish_defaults: used where a publish call is not told otherwise.
+        single_peer_connection: the current protocol; False uses two peer connections, as older servers need.
+        stop_local_track_on_unpublish: turn the device off with the publication.
+        disconnect_on_page_leave: say goodbye when the page is left.
+    """
+
+    adaptive_stream: bool = False
+    dynacast: bool = False
+    audio_capture_defaults: AudioCaptureOptions | None = None
+    video_capture_defaults: VideoCaptureOptions | None = None
+    publish_defaults: TrackPublishOptions | None = None
+    single_peer_connection: bool = True
+    stop_local_track_on_unpublish: bool = True
+    disconnect_on_page_leave: bool = True
+
+
+def merged(*layers: Options | None) -> Options:
+    """One options object, each field from the first layer that says something about it.
+
+    Args:
+        layers: what the caller passed first, then defaults; at least one must be given.
+
+    Returns:
+        A copy: later changes to the arguments have no effect.
+    """
+    given = [layer for layer in layers if layer is not None]
+    values = {
+        entry.name: next((value for layer in given if (value := getattr(layer, entry.name)) is not None), None)
+        for entry in dataclasses.fields(given[0])
+    }
+    # Deep, because options hold options: publish_defaults, encodings, lists of layers.
+    return type(given[0])(**copy.deepcopy(values))
+
+
+CONNECT_DEFAULTS = RoomConnectOptions(
+    auto_subscribe=True, websocket_timeout=15.0, peer_connection_timeout=15.0, max_retries=1
+)
+AUDIO_CAPTURE_DEFAULTS = AudioCaptureOptions(
+    auto_gain_control=True, echo_cancellation=True, noise_suppression=True, voice_isolation=True
+)
+VIDEO_CAPTURE_DEFAULTS = VideoCaptureOptions(resolution=VideoPresets.H720.resolution)
+PUBLISH_DEFAULTS = TrackPublishOptions(
+    audio_encoding=AudioPresets.MUSIC,
+    screen_share_encoding=ScreenSharePresets.H1080_FPS15.encoding,
+    video_codec="vp8",
+    simulcast=True,
+)

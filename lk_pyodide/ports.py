@@ -1,0 +1,47 @@
+"""What the nouns need of their room. The room implements it; the nouns never import the room."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from lk_pyodide.browser.api import Browser
+from lk_pyodide.options import RoomOptions
+from lk_pyodide.session.session import Session
+
+if TYPE_CHECKING:
+    from lk_pyodide.local_track import LocalTrack
+    from lk_pyodide.participant import Participant
+    from lk_pyodide.publication import LocalTrackPublication, TrackPublication
+
+
+class RoomPort(Protocol):
+    """The room, as its participants, publications and tracks see it."""
+
+    @property
+    def browser(self) -> Browser:
+        """The page; raises UnsupportedHostError where there is none."""
+        ...
+
+    @property
+    def options(self) -> RoomOptions: ...
+    @property
+    def session(self) -> Session:
+        """The connection; raises UnexpectedConnectionState where there is none."""
+        ...
+
+    @property
+    def is_connected(self) -> bool: ...
+    async def wait_connected(self) -> None:
+        """Wait for a connect that is under way; raises UnexpectedConnectionState when there is none."""
+        ...
+
+    def local_track_published(self, publication: LocalTrackPublication, track: LocalTrack, /) -> None: ...
+    def local_track_unpublished(self, publication: LocalTrackPublication, /) -> None: ...
+    def track_mute_changed(self, participant: Participant, publication: TrackPublication, /) -> None: ...
+    def media_devices_error(self, error: Exception, kind: str | None, /) -> None: ...
+
+
+class PlaybackPort(Protocol):
+    """Who hears whether elements play."""
+
+    def playback_changed(self, kind: str, allowed: bool, /) -> None: ...

@@ -1,0 +1,208 @@
+"""Publications: what a participant publishes, whether or not its media is here."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable
+from typing import TYPE_CHECKING
+
+from lk_pyodide.core.messages import ParticipantTracks, TrackInfo, UpdateSubscription
+from lk_pyodide.options import TrackPublishOptions
+from lk_pyodide.ports import RoomPort
+from lk_pyodide.types import EncryptionType, TrackKind, TrackSource, member
+
+if TYPE_CHECKING:
+    from lk_pyodide.local_track import LocalTrack
+    from lk_pyodide.track import RemoteTrack, Track
+
+__all__ = ["LocalTrackPublication", "RemoteTrackPublication", "TrackPublication"]
+
+
+class TrackPublication(ABC):
+    """What a participant publishes: the base of local and remote publications."""
+
+    def __init__(self, info: TrackInfo) -> None:
+        self._info = info
+
+    @property
+    def sid(self) -> str:
+        """The server's id."""
+        return self._info.sid
+
+    @property
+    def track_sid(self) -> str:
+        """The same as :attr:`sid`."""
+        return self._info.sid
+
+    @property
+    def name(self) -> str:
+        """The name that the publisher gave it."""
+        return self._info.name
+
+    @property
+    def kind(self) -> TrackKind:
+        """Audio or video."""
+        return member(TrackKind, self._info.type, TrackKind.UNKNOWN)
+
+    @property
+    def source(self) -> TrackSource:
+        """Where it comes from; UNKNOWN for a source that this version does not know."""
+        return member(TrackSource, self._info.source, TrackSource.UNKNOWN)
+
+    @property
+    def mime_type(self) -> str:
+        """The codec, such as ``video/VP8``."""
+        return self._info.mime_type
+
+    @property
+    def simulcasted(self) -> bool:
+        """Whether there are several layers."""
+        return self._info.simulcast or any(len(codec.layers) > 1 for codec in self._info.codecs)
+
+    @property
+    def width(self) -> int:
+        """Pixels of the published picture; 0 for audio."""
+        return self._info.width
+
+    @property
+    def height(self) -> int:
+        """Pixels of the published picture; 0 for audio."""
+        return self._info.height
+
+    @property
+    def dimensions(self) -> tuple[int, int]:
+        """Width and height."""
+        return self._info.width, self._info.height
+
+    @property
+    def muted(self) -> bool:
+        """Whether the publisher has muted it."""
+        return self._info.muted
+
+    @property
+    def is_muted(self) -> bool:
+        """The same as :attr:`muted`."""
+        return self.muted
+
+    @property
+    def encryption_type(self) -> EncryptionType:
+        """How it is encrypted end to end."""
+        return member(EncryptionType, self._info.encryption, EncryptionType.CUSTOM)
+
+    @property
+    @abstractmethod
+    def track(self) -> Track | None:
+        """The track, when its media is here."""
+
+    @property
+    def track_info(self) -> TrackInfo:
+        """Everything that the server says of it."""
+        return self._info
+
+    def _update(self, info: TrackInfo) -> None:
+        self._info = info
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.sid} {self.source.name.lower()}{' muted' if self.muted else ''}>"
+
+
+class LocalTrackPublication(TrackPublication):
+    """What we publish."""
+
+    def __init__(self, info: TrackInfo, track: LocalTrack, options: TrackPublishOptions) -> None:
+        super().__init__(info)
+        self._track: LocalTrack = track
+        self._subscribed = False
+        self.options = options
+
+    @property
+    def track(self) -> LocalTrack:
+        """The track that is published."""
+        return self._track
+
+    @property
+    def muted(self) -> bool:
+        """Whether we have muted it."""
+        return self._track.muted
+
+    @property
+    def is_subscribed(self) -> bool:
+        """True: our own media is always here."""
+        return True
+
+    def mute(self) -> Awaitable[None]:
+        """See :meth:`LocalTrack.mute`."""
+        return self._track.mute()
+
+    def unmute(self) -> Awaitable[None]:
+        """See :meth:`LocalTrack.unmute`."""
+        return self._track.unmute()
+
+    @property
+    def audio_track(self) -> LocalTrack | None:
+        """The track, if it is audio."""
+        return self._track if self.kind == TrackKind.AUDIO else None
+
+    @property
+    def video_track(self) -> LocalTrack | None:
+        """The track, if it is video."""
+        return self._track if self.kind == TrackKind.VIDEO else None
+
+
+class RemoteTrackPublication(TrackPublication):
+    """What someone else publishes."""
+
+    def __init__(self, room: RoomPort, participant_sid: str, info: TrackInfo, *, auto_subscribe: bool) -> None:
+        super().__init__(info)
+        self._room = room
+        self._participant_sid = participant_sid
+        self._desired = auto_subscribe
+        self._track: RemoteTrack | None = None
+
+    @property
+    def track(self) -> RemoteTrack | None:
+        """The track, while we are subscribed and its media is here."""
+        return self._track
+
+    @property
+    def audio_track(self) -> RemoteTrack | None:
+        """The track, if it is audio."""
+        return self._track if self.kind == TrackKind.AUDIO else None
+
+    @property
+    def video_track(self) -> RemoteTrack | None:
+        """The track, if it is video."""
+        return self._track if self.kind == TrackKind.VIDEO else None
+
+    @property
+    def is_desired(self) -> bool:
+        """Whether we have asked for it."""
+        return self._desired
+
+    @property
+    def subscribed(self) -> bool:
+        """Whether we asked for it and its media is here."""
+        return self._desired and self._track is not None
+
+    @property
+    def is_subscribed(self) -> bool:
+        """The same as :attr:`subscribed`."""
+        return self.subscribed
+
+    def set_subscribed(self, subscribed: bool) -> None:
+        """Ask for the track, or ask not to get it.
+
+        Raises:
+            UnexpectedConnectionState: the room is not connected.
+        """
+        sids = (self.sid,)
+        # The server reads one list or the other, depending on its version.
+        self._room.session.send_request(
+            UpdateSubscription(sids, subscribed, (ParticipantTracks(self._participant_sid, sids),))
+        )
+        self._desired = subscribed
+
+    def _update(self, info: TrackInfo) -> None:
+        self._info = info
+        if self._track is not None:
+            self._track._set_muted(info.muted)

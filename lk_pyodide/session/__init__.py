@@ -1,0 +1,1 @@
+"""The core driven over a browser: asyncio, and no JavaScript."""

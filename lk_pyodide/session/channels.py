@@ -1,0 +1,191 @@
+"""The data channels: packets in, packets out.
+
+With a single peer connection everything runs over the channels that we make; with two, the server opens its own for
+what it sends (livekit-client ``DataChannelManager.ts``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Protocol
+
+from lk_pyodide.browser.api import DataChannel, DataChannelHandler, DataChannelInit, PeerConnection
+from lk_pyodide.core import wire
+from lk_pyodide.core.messages import DataPacket
+from lk_pyodide.core.reliable import MAX_PACKET_SIZE, DuplicateFilter, ReliableSequence
+from lk_pyodide.errors import BrowserError, DeadlineExceeded, ProtocolError, PublishDataError, RoomDisconnectedError
+from lk_pyodide.logging import get_logger
+from lk_pyodide.types import DataPacketKind
+
+_log = get_logger("data")
+
+RELIABLE, LOSSY, DATA_TRACK = "_reliable", "_lossy", "_data_track"
+OPEN_TIMEOUT = 15.0
+"""Seconds that a packet waits for its channel to open."""
+_LOW_WATER = {RELIABLE: 64 * 1024, LOSSY: 8 * 1024, DATA_TRACK: 8 * 1024}
+_HIGH_WATER = {RELIABLE: 1024 * 1024, LOSSY: 256 * 1024, DATA_TRACK: 256 * 1024}
+
+
+class PacketHandler(Protocol):
+    """Who gets the packets."""
+
+    def on_packet(self, packet: DataPacket, /) -> None: ...
+
+
+class Channels:
+    """The data channels of one connection.
+
+    Args:
+        handler: gets each packet once.
+    """
+
+    def __init__(self, handler: PacketHandler) -> None:
+        self._handler = handler
+        self._filter = DuplicateFilter()
+        self._sequence = ReliableSequence()
+        self._out: dict[str, _Outgoing] = {}
+        self._in: list[DataChannel] = []
+        self._closed = False
+
+    def create(self, pc: PeerConnection) -> None:
+        """Make our channels; to be called before the first offer."""
+        for label in (LOSSY, RELIABLE, DATA_TRACK):
+            init = DataChannelInit() if label == RELIABLE else DataChannelInit(ordered=False, max_retransmits=0)
+            outgoing = _Outgoing(self, label)
+            self._out[label] = outgoing
+            outgoing.channel = pc.create_data_channel(label, init, outgoing)
+            outgoing.channel.set_buffered_amount_low_threshold(_LOW_WATER[label])
+
+    def adopt(self, channel: DataChannel) -> DataChannelHandler | None:
+        """The server opened a channel."""
+        if channel.label not in _LOW_WATER or self._closed:
+            _log.warning("closed a data channel of an unknown kind")
+            return None
+        self._in.append(channel)
+        return _Incoming(self, channel.label)
+
+    async def send(self, packet: DataPacket) -> None:
+        """Send a packet.
+
+        A reliable one waits while the channel is full; a lossy one is then dropped.
+
+        Raises:
+            PublishDataError: it is too large, or the channel did not open or closed.
+        """
+        label = LOSSY if packet.kind == DataPacketKind.LOSSY else RELIABLE
+        outgoing = self._out[label]
+        if label == LOSSY:
+            data = _checked(wire.encode_packet(packet))
+            await outgoing.opened()
+            if outgoing.full:
+                _log.debug("dropped a lossy packet: the channel is full")
+                return
+            outgoing.send(data)
+            return
+        # Numbers must reach the channel in order, so a packet is numbered in the turn that sends it.
+        _checked(wire.encode_packet(packet), spare=8)
+        async with outgoing.turn:
+            await outgoing.opened()
+            await outgoing.drained()
+            outgoing.send(wire.encode_packet(self._sequence.stamp(packet)))
+
+    def receive(self, label: str, data: bytes | str) -> None:
+        """A message came on a channel."""
+        if isinstance(data, str) or label == DATA_TRACK:
+            _log.debug("ignored a message on %s", label)
+            return
+        try:
+            packet = wire.decode_packet(data)
+        except ProtocolError as error:
+            _log.warning("ignored a message on %s: %s", label, error)
+            return
+        if self._filter.accepts(packet, asyncio.get_running_loop().time()):
+            self._handler.on_packet(packet)
+
+    def close(self) -> None:
+        """Everyone who waits to send is told."""
+        self._closed = True
+        for outgoing in self._out.values():
+            outgoing.end()
+
+
+def _checked(data: bytes, spare: int = 0) -> bytes:
+    if len(data) + spare > MAX_PACKET_SIZE:
+        raise PublishDataError(
+            f"a data packet may be {MAX_PACKET_SIZE} bytes at most, this one has {len(data)}; "
+            "send larger things as a text or byte stream"
+        )
+    return data
+
+
+class _Incoming:
+    """The server's channel of one kind."""
+
+    def __init__(self, channels: Channels, label: str) -> None:
+        self._channels = channels
+        self._label = label
+
+    def on_open(self) -> None: ...
+
+    def on_message(self, data: bytes | str) -> None:
+        self._channels.receive(self._label, data)
+
+    def on_buffered_amount_low(self) -> None: ...
+
+    def on_close(self) -> None: ...
+
+
+class _Outgoing(_Incoming):
+    """Our channel of one kind, with everyone who waits for it."""
+
+    def __init__(self, channels: Channels, label: str) -> None:
+        super().__init__(channels, label)
+        self.channel: DataChannel | None = None
+        self.turn = asyncio.Lock()
+        self._open = asyncio.Event()
+        self._low = asyncio.Event()
+        self._ended = False
+
+    @property
+    def full(self) -> bool:
+        return self.channel is not None and self.channel.buffered_amount > _HIGH_WATER[self._label]
+
+    async def opened(self) -> None:
+        try:
+            async with asyncio.timeout(OPEN_TIMEOUT):
+                await self._open.wait()
+        except TimeoutError as error:
+            raise DeadlineExceeded(f"the data channel did not open within {OPEN_TIMEOUT:g} s") from error
+        self._check()
+
+    async def drained(self) -> None:
+        while self.full:
+            self._low.clear()
+            await self._low.wait()
+            self._check()
+
+    def send(self, data: bytes) -> None:
+        self._check()
+        assert self.channel is not None, "an open channel is there"
+        try:
+            self.channel.send(data)
+        except BrowserError as error:
+            raise PublishDataError(f"the browser refused a data packet: {error}") from error
+
+    def _check(self) -> None:
+        if self._ended:
+            raise RoomDisconnectedError("the data channel is closed")
+
+    def end(self) -> None:
+        self._ended = True
+        self._open.set()
+        self._low.set()
+
+    def on_open(self) -> None:
+        self._open.set()
+
+    def on_buffered_amount_low(self) -> None:
+        self._low.set()
+
+    def on_close(self) -> None:
+        self.end()

@@ -1,0 +1,5 @@
+"""A browser for tests: ``Room(browser=FakeBrowser())`` runs in plain Python, without network and without clock."""
+
+from lk_pyodide.browser.fake import FakeBrowser, FakeMediaStreamTrack, FakeNode, FakeServerSocket, FakeSocketClosed
+
+__all__ = ["FakeBrowser", "FakeMediaStreamTrack", "FakeNode", "FakeServerSocket", "FakeSocketClosed"]

@@ -1,0 +1,303 @@
+"""Enums and small value types that users see.
+
+Integers are those of ``livekit.rtc`` (LiveKit's Python SDK), which differ from the wire's in places;
+``core/wire.py`` alone knows the wire's. Every enum has ``livekit.rtc``'s longer member names as aliases.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum, StrEnum
+from typing import TypeVar
+
+__all__ = [
+    "ConnectErrorReason",
+    "ConnectionQuality",
+    "ConnectionState",
+    "DataPacketKind",
+    "DeviceInfo",
+    "DisconnectReason",
+    "EncryptionType",
+    "MediaDeviceFailure",
+    "ParticipantKind",
+    "ParticipantPermission",
+    "ParticipantState",
+    "ServerInfo",
+    "StreamState",
+    "SubscriptionError",
+    "TrackKind",
+    "TrackSource",
+    "VideoCodec",
+    "VideoQuality",
+]
+
+
+K = TypeVar("K", bound=IntEnum)
+
+
+class ConnectionState(IntEnum):
+    """State of a room (``livekit.rtc`` has the first three)."""
+
+    DISCONNECTED = 0
+    CONNECTED = 1
+    RECONNECTING = 2
+    CONNECTING = 3
+    SIGNAL_RECONNECTING = 4
+
+    CONN_DISCONNECTED = 0
+    CONN_CONNECTED = 1
+    CONN_RECONNECTING = 2
+
+
+class DisconnectReason(IntEnum):
+    """Why a room or a participant went away (``livekit.DisconnectReason``)."""
+
+    UNKNOWN_REASON = 0
+    CLIENT_INITIATED = 1
+    DUPLICATE_IDENTITY = 2
+    SERVER_SHUTDOWN = 3
+    PARTICIPANT_REMOVED = 4
+    ROOM_DELETED = 5
+    STATE_MISMATCH = 6
+    JOIN_FAILURE = 7
+    MIGRATION = 8
+    SIGNAL_CLOSE = 9
+    ROOM_CLOSED = 10
+    USER_UNAVAILABLE = 11
+    USER_REJECTED = 12
+    SIP_TRUNK_FAILURE = 13
+    CONNECTION_TIMEOUT = 14
+    MEDIA_FAILURE = 15
+    AGENT_ERROR = 16
+
+
+class ConnectErrorReason(IntEnum):
+    """Why ``Room.connect`` failed (livekit-client's ``ConnectionErrorReason``)."""
+
+    NOT_ALLOWED = 0
+    SERVER_UNREACHABLE = 1
+    INTERNAL_ERROR = 2
+    CANCELLED = 3
+    LEAVE_REQUEST = 4
+    TIMEOUT = 5
+    WEBSOCKET = 6
+    SERVICE_NOT_FOUND = 7
+
+
+class TrackKind(IntEnum):
+    """Audio or video."""
+
+    UNKNOWN = 0
+    AUDIO = 1
+    VIDEO = 2
+
+    KIND_UNKNOWN = 0
+    KIND_AUDIO = 1
+    KIND_VIDEO = 2
+
+
+class TrackSource(IntEnum):
+    """Where a track comes from."""
+
+    UNKNOWN = 0
+    CAMERA = 1
+    MICROPHONE = 2
+    SCREENSHARE = 3
+    SCREENSHARE_AUDIO = 4
+
+    SCREEN_SHARE = 3
+    SCREEN_SHARE_AUDIO = 4
+    SOURCE_UNKNOWN = 0
+    SOURCE_CAMERA = 1
+    SOURCE_MICROPHONE = 2
+    SOURCE_SCREENSHARE = 3
+    SOURCE_SCREENSHARE_AUDIO = 4
+
+
+class StreamState(IntEnum):
+    """Whether the server sends a subscribed track at present."""
+
+    UNKNOWN = 0
+    ACTIVE = 1
+    PAUSED = 2
+
+    STATE_UNKNOWN = 0
+    STATE_ACTIVE = 1
+    STATE_PAUSED = 2
+
+
+class ConnectionQuality(IntEnum):
+    """The server's estimate of a participant's connection."""
+
+    UNKNOWN = -1
+    POOR = 0
+    GOOD = 1
+    EXCELLENT = 2
+    LOST = 3
+
+    QUALITY_POOR = 0
+    QUALITY_GOOD = 1
+    QUALITY_EXCELLENT = 2
+    QUALITY_LOST = 3
+
+
+class VideoQuality(IntEnum):
+    """Which simulcast layer."""
+
+    LOW = 0
+    MEDIUM = 1
+    HIGH = 2
+
+    VIDEO_QUALITY_LOW = 0
+    VIDEO_QUALITY_MEDIUM = 1
+    VIDEO_QUALITY_HIGH = 2
+
+
+class VideoCodec(IntEnum):
+    """Video codecs, with ``livekit.rtc``'s integers."""
+
+    VP8 = 0
+    H264 = 1
+    AV1 = 2
+    VP9 = 3
+    H265 = 4
+
+
+class ParticipantKind(IntEnum):
+    """What a participant is."""
+
+    STANDARD = 0
+    INGRESS = 1
+    EGRESS = 2
+    SIP = 3
+    AGENT = 4
+    CONNECTOR = 5
+    BRIDGE = 6
+
+    PARTICIPANT_KIND_STANDARD = 0
+    PARTICIPANT_KIND_INGRESS = 1
+    PARTICIPANT_KIND_EGRESS = 2
+    PARTICIPANT_KIND_SIP = 3
+    PARTICIPANT_KIND_AGENT = 4
+    PARTICIPANT_KIND_CONNECTOR = 5
+    PARTICIPANT_KIND_BRIDGE = 6
+
+
+class ParticipantState(IntEnum):
+    """How far a participant has come (``livekit.ParticipantInfo.State``)."""
+
+    JOINING = 0
+    JOINED = 1
+    ACTIVE = 2
+    DISCONNECTED = 3
+
+    PARTICIPANT_STATE_JOINING = 0
+    PARTICIPANT_STATE_JOINED = 1
+    PARTICIPANT_STATE_ACTIVE = 2
+    PARTICIPANT_STATE_DISCONNECTED = 3
+
+
+class DataPacketKind(IntEnum):
+    """How a data packet travelled (the wire has these two the other way round)."""
+
+    LOSSY = 0
+    RELIABLE = 1
+
+    KIND_LOSSY = 0
+    KIND_RELIABLE = 1
+
+
+class EncryptionType(IntEnum):
+    """How a track or packet is encrypted end to end."""
+
+    NONE = 0
+    GCM = 1
+    CUSTOM = 2
+
+
+class SubscriptionError(IntEnum):
+    """Why the server could not give a track."""
+
+    UNKNOWN = 0
+    CODEC_UNSUPPORTED = 1
+    TRACK_NOT_FOUND = 2
+
+    SE_UNKNOWN = 0
+    SE_CODEC_UNSUPPORTED = 1
+    SE_TRACK_NOTFOUND = 2
+
+
+class MediaDeviceFailure(StrEnum):
+    """Why a camera, microphone or screen could not be used."""
+
+    PERMISSION_DENIED = "PermissionDenied"
+    NOT_FOUND = "NotFound"
+    DEVICE_IN_USE = "DeviceInUse"
+    OTHER = "Other"
+
+    @classmethod
+    def get_failure(cls, error: BaseException) -> MediaDeviceFailure:
+        """Tell the kind of failure from an error's ``name`` (a DOMException name).
+
+        Args:
+            error: what ``media_devices_error`` or an ``except`` clause gave.
+
+        Returns:
+            The failure; ``OTHER`` for names that getUserMedia does not use
+            (https://www.w3.org/TR/mediacapture-streams/#dom-mediadevices-getusermedia).
+        """
+        return _FAILURES.get(str(getattr(error, "name", "")), cls.OTHER)
+
+
+_FAILURES = {
+    "NotAllowedError": MediaDeviceFailure.PERMISSION_DENIED,
+    "PermissionDeniedError": MediaDeviceFailure.PERMISSION_DENIED,
+    "NotFoundError": MediaDeviceFailure.NOT_FOUND,
+    "DevicesNotFoundError": MediaDeviceFailure.NOT_FOUND,
+    "NotReadableError": MediaDeviceFailure.DEVICE_IN_USE,
+    "TrackStartError": MediaDeviceFailure.DEVICE_IN_USE,
+}
+
+
+def member(kind: type[K], value: int, default: K) -> K:
+    """The enum's member for a value from the wire, or ``default`` for one that this version does not know."""
+    try:
+        return kind(value)
+    except ValueError:
+        return default
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceInfo:
+    """A microphone, camera or loudspeaker (W3C ``MediaDeviceInfo``)."""
+
+    device_id: str
+    kind: str
+    label: str = ""
+    group_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ServerInfo:
+    """Which server the room is on (``livekit.ServerInfo``)."""
+
+    edition: int = 0
+    version: str = ""
+    protocol: int = 0
+    region: str = ""
+    node_id: str = ""
+    agent_protocol: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ParticipantPermission:
+    """What the server lets a participant do (``livekit.ParticipantPermission``)."""
+
+    can_subscribe: bool = False
+    can_publish: bool = False
+    can_publish_data: bool = False
+    can_publish_sources: tuple[TrackSource | int, ...] = ()
+    hidden: bool = False
+    can_update_metadata: bool = False
+    can_subscribe_metrics: bool = False
+    agent: bool = False

@@ -1,0 +1,196 @@
+"""The fixtures of the end-to-end tests: one plugin, registered once by whichever conftest comes first.
+
+Servers, browsers and the page with Python live as long as the session; rooms and peers as long as a test.
+"""
+
+import itertools
+import os
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from tests.harness.chromium import Chromium
+from tests.harness.firefox import Firefox
+from tests.harness.js_peer import JsPeer
+from tests.harness.pages import Browser, Page
+from tests.harness.paths import CHROMIUM, FIREFOX, LIVEKIT_SERVER, TEST_SERVER, Tool
+from tests.harness.process import shorten
+from tests.harness.python_page import PythonPage
+from tests.harness.rust_peer import RustPeer
+from tests.harness.servers import FaultServer, LiveKitServer
+from tests.harness.site import Site
+
+_BROWSERS = {
+    "chromium",
+    "firefox",
+    "chromium_python",
+    "firefox_python",
+    "python_page",
+    "browser",
+    "js_page",
+    "js_peer",
+    "open_js_peer",
+}
+_SERVERS = {"livekit", "fault_server", "rust_peer"}
+_servers: dict[str, LiveKitServer | FaultServer] = {}
+_pages: dict[str, Page] = {}
+_marks = pytest.StashKey[dict[str, int]]()
+_room_numbers = itertools.count(1)
+
+
+def _skip_if_asked(tool: Tool) -> None:
+    if reason := tool.skipped():
+        pytest.skip(reason)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def livekit() -> AsyncIterator[LiveKitServer]:
+    """A real livekit-server: `.url`, `.token(identity, room, ...)`, `.api`."""
+    _skip_if_asked(LIVEKIT_SERVER)
+    async with LiveKitServer() as server:
+        _servers["livekit-server"] = server
+        yield server
+    _servers.clear()
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def fault_server() -> AsyncIterator[FaultServer]:
+    """LiveKit's signal fault mock: `.url`, `.token(identity, fault)`."""
+    _skip_if_asked(TEST_SERVER)
+    async with FaultServer() as server:
+        _servers["test-server"] = server
+        yield server
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def site() -> AsyncIterator[Site]:
+    """The web server of the pages. LK_TEST_WHEEL=1 makes Python pages load the built wheel, not the checkout."""
+    async with Site(use_wheel=os.environ.get("LK_TEST_WHEEL") == "1") as running:
+        yield running
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def chromium() -> AsyncIterator[Browser]:
+    """The system's Chromium."""
+    _skip_if_asked(CHROMIUM)
+    async with Chromium() as browser:
+        yield browser
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def firefox() -> AsyncIterator[Browser]:
+    """The system's Firefox."""
+    _skip_if_asked(FIREFOX)
+    async with Firefox() as browser:
+        yield browser
+
+
+async def _python(browser: Browser, site: Site) -> PythonPage:
+    page = await PythonPage.open(browser, site)
+    _pages[f"{browser.name} Python page"] = page.page
+    return page
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def chromium_python(chromium: Browser, site: Site) -> PythonPage:
+    """Python in a page of Chromium, booted once a session."""
+    return await _python(chromium, site)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def firefox_python(firefox: Browser, site: Site) -> PythonPage:
+    """Python in a page of Firefox, booted once a session."""
+    return await _python(firefox, site)
+
+
+@pytest.fixture(params=["chromium", "firefox"])
+def python_page(request: pytest.FixtureRequest) -> PythonPage:
+    """Python in a page of each browser in turn."""
+    page: PythonPage = request.getfixturevalue(f"{request.param}_python")
+    return page
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def js_page(chromium: Browser, site: Site) -> Page:
+    """A page of Chromium in which livekit-client peers live."""
+    page = _pages["livekit-client page"] = await JsPeer.open_page(chromium, site)
+    return page
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def js_peer(js_page: Page) -> AsyncIterator[JsPeer]:
+    """One livekit-client peer, not yet connected."""
+    peer = JsPeer(js_page)
+    yield peer
+    await peer.drop()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def open_js_peer(site: Site) -> AsyncIterator[Callable[[Browser], Awaitable[JsPeer]]]:
+    """Makes livekit-client peers in pages of their own, in any browser, that a test may close."""
+    opened: list[JsPeer] = []
+
+    async def make(browser: Browser) -> JsPeer:
+        opened.append(await JsPeer.open(browser, site))
+        return opened[-1]
+
+    yield make
+    for peer in opened:
+        await peer.page.close()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def rust_peer() -> AsyncIterator[Callable[[], RustPeer]]:
+    """Makes Rust-core peers, not yet connected."""
+    made: list[RustPeer] = []
+
+    def make() -> RustPeer:
+        made.append(RustPeer())
+        return made[-1]
+
+    yield make
+    for peer in made:
+        await peer.disconnect()
+
+
+@pytest.fixture
+def room_name(request: pytest.FixtureRequest) -> str:
+    """A room of the test's own."""
+    readable = re.sub(r"[^a-z0-9]+", "-", request.node.name.lower()).strip("-")
+    return f"{readable[:60]}-{next(_room_numbers)}"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what needs a browser or a server, so that `-m "not browser and not server"` finds the rest."""
+    for item in items:
+        names = set(getattr(item, "fixturenames", ()))
+        if names & _BROWSERS:
+            item.add_marker(pytest.mark.browser)
+        if names & _SERVERS:
+            item.add_marker(pytest.mark.server)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Remember how long logs and consoles are, to show only this test's part of them."""
+    logs = {name: server.process.log_size() for name, server in _servers.items()}
+    item.stash[_marks] = logs | {name: len(page.console) for name, page in _pages.items()}
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[Any]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show what the servers and the pages said during a failed test."""
+    report = yield
+    if report.failed:
+        since = item.stash.get(_marks, {})
+        for name, server in _servers.items():
+            if text := server.process.tail(40, since.get(name, 0)):
+                report.sections.append((f"{name} log", text))
+        for name, page in _pages.items():
+            if lines := page.console[since.get(name, 0) :]:
+                report.sections.append((f"console of the {name}", "\n".join(map(shorten, lines[-40:]))))
+    return report

@@ -1,0 +1,169 @@
+// Rooms of livekit-client, several to a page, driven by tests/harness/js_peer.py.
+(() => {
+  const {Room, RoomEvent, Track} = LivekitClient;
+  const peers = new Map();
+  const bytes = (base64) => Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
+  const base64 = (array) => btoa(Array.from(array, (byte) => String.fromCharCode(byte)).join(""));
+
+  function describe(value) {
+    if (value === null || value === undefined) return String(value);
+    if (value instanceof Uint8Array) return `${value.length} bytes`;
+    if (value.identity !== undefined) return value.identity;
+    if (value.trackSid !== undefined) return `${value.source} ${value.trackSid}`;
+    if (value.sid !== undefined) return value.sid;
+    if (Array.isArray(value)) return value.map(describe).join(" ");
+    return typeof value === "object" ? (value.message ?? JSON.stringify(value)) : String(value);
+  }
+
+  const trackState = (publication) => ({
+    sid: publication.trackSid,
+    name: publication.trackName,
+    kind: publication.kind,
+    source: publication.source,
+    muted: publication.isMuted,
+    subscribed: Boolean(publication.track),
+    mime_type: publication.mimeType ?? "",
+  });
+
+  const participantState = (participant) => ({
+    identity: participant.identity,
+    sid: participant.sid,
+    name: participant.name ?? "",
+    metadata: participant.metadata ?? "",
+    attributes: participant.attributes,
+    quality: participant.connectionQuality,
+    tracks: [...participant.trackPublications.values()].map(trackState),
+  });
+
+  // Mean deviation of brightness in the picture an element shows: 0 means a plain surface, such as black.
+  function contrast(element) {
+    if (!element.videoWidth) return 0;
+    const canvas = new OffscreenCanvas(32, 18);
+    const context = canvas.getContext("2d", {willReadFrequently: true});
+    context.drawImage(element, 0, 0, 32, 18);
+    const {data} = context.getImageData(0, 0, 32, 18);
+    const light = [];
+    for (let i = 0; i < data.length; i += 4) light.push((data[i] + data[i + 1] + data[i + 2]) / 3);
+    const mean = light.reduce((sum, value) => sum + value, 0) / light.length;
+    return light.reduce((sum, value) => sum + Math.abs(value - mean), 0) / light.length;
+  }
+
+  class JsPeer {
+    constructor() {
+      this.events = [];
+      this.data = [];
+      this.changes = 0;
+      this.waiters = [];
+      this.elements = new Map();
+      this.room = null;
+    }
+
+    changed() {
+      this.changes++;
+      for (const wake of this.waiters.splice(0)) wake();
+    }
+
+    async nextChange(since) {
+      if (this.changes <= since) {
+        await new Promise((resolve) => {
+          this.waiters.push(resolve);
+          setTimeout(resolve, 1000); // some state changes without an event
+        });
+      }
+      return this.changes;
+    }
+
+    listen(room) {
+      for (const name of Object.values(RoomEvent)) {
+        room.on(name, (...args) => {
+          this.events.push({name, args: args.map(describe)});
+          if (name === RoomEvent.DataReceived) this.onData(...args);
+          if (name === RoomEvent.TrackSubscribed) this.show(args[0]);
+          if (name === RoomEvent.TrackUnsubscribed) this.hide(args[0]);
+          this.changed();
+        });
+      }
+    }
+
+    onData(payload, participant, kind, topic) {
+      this.data.push({data: base64(payload), topic: topic ?? "", reliable: kind === 0, sender: participant?.identity ?? ""});
+    }
+
+    show(track) {
+      const element = track.attach();
+      this.elements.set(track.sid, element);
+      document.body.append(element);
+    }
+
+    hide(track) {
+      this.elements.delete(track.sid);
+      for (const element of track.detach()) element.remove();
+    }
+
+    async connect(url, token, roomOptions, connectOptions) {
+      this.room = new Room(roomOptions);
+      this.listen(this.room);
+      await this.room.connect(url, token, connectOptions);
+    }
+
+    async disconnect() {
+      await this.room?.disconnect();
+      for (const element of this.elements.values()) element.remove();
+      this.elements.clear();
+    }
+
+    state() {
+      const room = this.room;
+      const remotes = [...room.remoteParticipants.values()].map(participantState);
+      return {
+        state: room.state,
+        room: room.name,
+        metadata: room.metadata ?? "",
+        local: participantState(room.localParticipant),
+        remotes: Object.fromEntries(remotes.map((participant) => [participant.identity, participant])),
+      };
+    }
+
+    remoteTrack(identity, source) {
+      return this.room?.remoteParticipants.get(identity)?.getTrackPublication(source)?.track;
+    }
+
+    async inbound(identity, source) {
+      const report = await this.remoteTrack(identity, source)?.getRTCStatsReport();
+      return [...(report?.values() ?? [])].find((entry) => entry.type === "inbound-rtp");
+    }
+
+    async video(identity, source) {
+      const stats = await this.inbound(identity, source);
+      const element = this.elements.get(this.remoteTrack(identity, source)?.sid);
+      if (!stats || !element) return {frames: 0, width: 0, height: 0, contrast: 0};
+      const {videoWidth: width, videoHeight: height} = element;
+      return {frames: stats.framesDecoded ?? 0, width, height, contrast: contrast(element)};
+    }
+
+    async audio(identity, seconds) {
+      const first = await this.inbound(identity, Track.Source.Microphone);
+      await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+      const last = await this.inbound(identity, Track.Source.Microphone);
+      if (!first || !last) return 0;
+      const duration = last.totalSamplesDuration - first.totalSamplesDuration;
+      return duration > 0 ? Math.sqrt((last.totalAudioEnergy - first.totalAudioEnergy) / duration) : 0;
+    }
+
+    async mute(source, muted) {
+      const track = this.room.localParticipant.getTrackPublication(source).track;
+      await (muted ? track.mute() : track.unmute());
+    }
+
+    async publish(payload, reliable, topic, identities) {
+      const destinationIdentities = identities.length ? identities : undefined;
+      await this.room.localParticipant.publishData(bytes(payload), {reliable, topic, destinationIdentities});
+    }
+  }
+
+  globalThis.lkPeers = {
+    create: (key) => (peers.set(key, new JsPeer()), null),
+    drop: (key) => (peers.delete(key), null),
+    get: (key) => peers.get(key),
+  };
+})();

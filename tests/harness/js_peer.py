@@ -1,0 +1,163 @@
+"""livekit-client 2.23.0 as a peer: a page of rooms, each a `Peer`."""
+
+import base64
+import itertools
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
+
+from tests.harness.pages import Browser, Page, js_call
+from tests.harness.peers import (
+    DataMessage,
+    EventRecord,
+    ParticipantState,
+    Peer,
+    PeerState,
+    Source,
+    TrackState,
+    VideoStats,
+)
+from tests.harness.site import Site
+
+_keys = itertools.count(1)
+
+
+class JsPeer(Peer):
+    """A room of livekit-client in a page that shows `js_peer.html`. Options keep livekit-client's camelCase names."""
+
+    make = "livekit-client"
+
+    def __init__(self, page: Page, identity: str = "") -> None:
+        self.page = page
+        self.identity = identity
+        self._key = 0
+
+    @staticmethod
+    async def open_page(browser: Browser, site: Site) -> Page:
+        """A page in which JsPeers can live."""
+        page = await browser.new_page()
+        await page.goto(site.url("/harness/js_peer.html"))
+        return page
+
+    @classmethod
+    async def open(cls, browser: Browser, site: Site) -> Self:
+        """A peer in a page of its own."""
+        return cls(await cls.open_page(browser, site))
+
+    async def call(self, function: str, *args: Any) -> Any:
+        """Call a JavaScript function of (peer, ...args), where `peer.room` is the livekit-client Room."""
+        wrapper = f"(key, ...args) => ({function})(lkPeers.get(key), ...args)"
+        return await self.page.evaluate(js_call(wrapper, self._key, *args))
+
+    async def connect(
+        self,
+        url: str,
+        token: str,
+        *,
+        room_options: Mapping[str, Any] | None = None,
+        connect_options: Mapping[str, Any] | None = None,
+        **options: Any,
+    ) -> None:
+        """See `Peer`. `room_options` and `options` together are RoomOptions; `connect_options` is its namesake."""
+        if not self._key:
+            self._key = next(_keys)
+            await self.page.evaluate(js_call("lkPeers.create", self._key))
+        merged = {**(room_options or {}), **options}
+        await self.call("(peer, ...args) => peer.connect(...args)", url, token, merged, dict(connect_options or {}))
+        self.identity = await self.call("(peer) => peer.room.localParticipant.identity")
+
+    async def disconnect(self) -> None:
+        """See `Peer`."""
+        if self._key:
+            await self.call("(peer) => peer.disconnect()")
+
+    async def drop(self) -> None:
+        """Disconnect and forget the room, so that a session's page does not fill up."""
+        await self.disconnect()
+        if self._key:
+            await self.page.evaluate(js_call("lkPeers.drop", self._key))
+            self._key = 0
+
+    async def _local(self, method: str, *args: Any) -> None:
+        await self.call(
+            "async (peer, name, ...args) => { await peer.room.localParticipant[name](...args) }", method, *args
+        )
+
+    async def set_camera(self, enabled: bool, **options: Any) -> None:
+        """See `Peer`; options are VideoCaptureOptions."""
+        await self._local("setCameraEnabled", enabled, options)
+
+    async def set_microphone(self, enabled: bool, **options: Any) -> None:
+        """See `Peer`; options are AudioCaptureOptions."""
+        await self._local("setMicrophoneEnabled", enabled, options)
+
+    async def set_screen_share(self, enabled: bool, **options: Any) -> None:
+        """See `Peer`; options are ScreenShareCaptureOptions."""
+        await self._local("setScreenShareEnabled", enabled, options)
+
+    async def mute(self, source: Source, muted: bool = True) -> None:
+        """See `Peer`."""
+        await self.call("(peer, ...args) => peer.mute(...args)", source, muted)
+
+    async def state(self) -> PeerState:
+        """See `Peer`."""
+        found = await self.call("(peer) => peer.state()")
+        remotes = {identity: _participant(value) for identity, value in found["remotes"].items()}
+        return PeerState(found["state"], found["room"], found["metadata"], _participant(found["local"]), remotes)
+
+    async def video_stats(self, identity: str, source: Source = "camera") -> VideoStats:
+        """See `Peer`. Width and height are the element's."""
+        return VideoStats(**await self.call("(peer, ...args) => peer.video(...args)", identity, source))
+
+    async def audio_energy(self, identity: str, seconds: float = 1.0) -> float:
+        """See `Peer`. From the receiver's `totalAudioEnergy`, so the sound has gone through the jitter buffer."""
+        return float(await self.call("(peer, ...args) => peer.audio(...args)", identity, seconds))
+
+    async def publish_data(
+        self, data: bytes, *, reliable: bool = True, topic: str = "", identities: Sequence[str] = ()
+    ) -> None:
+        """See `Peer`."""
+        payload = base64.b64encode(data).decode()
+        await self.call("(peer, ...args) => peer.publish(...args)", payload, reliable, topic, list(identities))
+
+    async def data(self) -> list[DataMessage]:
+        """See `Peer`."""
+        received = await self.call("(peer) => peer.data")
+        return [DataMessage(base64.b64decode(message.pop("data")), **message) for message in received]
+
+    async def events(self) -> list[EventRecord]:
+        """See `Peer`; names as in livekit-client's RoomEvent."""
+        return [EventRecord(event["name"], tuple(event["args"])) for event in await self.call("(peer) => peer.events")]
+
+    async def set_name(self, name: str) -> None:
+        """See `Peer`."""
+        await self._local("setName", name)
+
+    async def set_metadata(self, metadata: str) -> None:
+        """See `Peer`."""
+        await self._local("setMetadata", metadata)
+
+    async def set_attributes(self, attributes: Mapping[str, str]) -> None:
+        """See `Peer`."""
+        await self._local("setAttributes", dict(attributes))
+
+    async def _changed(self, since: int) -> int:
+        return int(await self.call("(peer, since) => peer.nextChange(since)", since))
+
+    async def wait_js(self, predicate: str, timeout: float = 10) -> Any:
+        """Wait until a JavaScript function of (peer) gives something truthy, looked at after every event."""
+        return await self.call(
+            f"""async (peer, seconds) => {{
+                const deadline = performance.now() + seconds * 1000;
+                for (let seen = -1; ; seen = await peer.nextChange(seen)) {{
+                    const value = await ({predicate})(peer);
+                    if (value) return value === true ? true : JSON.parse(JSON.stringify(value));
+                    if (performance.now() > deadline) throw new Error("not within " + seconds + " s");
+                }}
+            }}""",
+            timeout,
+        )
+
+
+def _participant(found: dict[str, Any]) -> ParticipantState:
+    tracks = tuple(TrackState(**track) for track in found.pop("tracks"))
+    return ParticipantState(**found, tracks=tracks)

@@ -1,0 +1,262 @@
+"""What every peer of the tests can do, whoever made it: one vocabulary over livekit-client and the Rust core."""
+
+import asyncio
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Source = Literal["camera", "microphone", "screen_share", "screen_share_audio", "unknown"]
+
+
+@dataclass(frozen=True)
+class TrackState:
+    """A publication as a peer sees it."""
+
+    sid: str
+    name: str
+    kind: Literal["audio", "video", "unknown"]
+    source: Source
+    muted: bool
+    subscribed: bool
+    mime_type: str = ""
+
+
+@dataclass(frozen=True)
+class ParticipantState:
+    """A participant as a peer sees it. `quality` is excellent, good, poor, lost or unknown."""
+
+    identity: str
+    sid: str
+    name: str
+    metadata: str
+    attributes: dict[str, str]
+    quality: str
+    tracks: tuple[TrackState, ...] = ()
+
+    def track(self, source: Source) -> TrackState | None:
+        """The publication of a source, if there is one."""
+        return next((track for track in self.tracks if track.source == source), None)
+
+    def subscribed(self, source: Source) -> bool:
+        """Whether that source is published and its track has arrived."""
+        return (track := self.track(source)) is not None and track.subscribed
+
+    def muted(self, source: Source) -> bool | None:
+        """Whether that source is muted; None when it is not published."""
+        return None if (track := self.track(source)) is None else track.muted
+
+
+@dataclass(frozen=True)
+class PeerState:
+    """A room as a peer sees it. `state` is connected, disconnected, connecting, reconnecting."""
+
+    state: str
+    room: str
+    metadata: str
+    local: ParticipantState
+    remotes: dict[str, ParticipantState] = field(default_factory=dict[str, ParticipantState])
+
+    def remote(self, identity: str) -> ParticipantState:
+        """A remote participant; one that is not there has no sid and no tracks."""
+        return self.remotes.get(identity) or ParticipantState(identity, "", "", "", {}, "unknown")
+
+
+@dataclass(frozen=True)
+class DataMessage:
+    """A received data packet; `sender` is empty for the server's."""
+
+    data: bytes
+    topic: str
+    reliable: bool
+    sender: str
+
+
+@dataclass(frozen=True)
+class EventRecord:
+    """A room event, its arguments as text."""
+
+    name: str
+    args: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class VideoStats:
+    """Received video so far. `contrast` is the spread of brightness in the last picture (0 when it is one colour)."""
+
+    frames: int
+    width: int
+    height: int
+    contrast: float = 0.0
+
+
+class PeerTimeout(AssertionError):
+    """Something did not become true in time; says what was seen instead."""
+
+
+class Peer(ABC):
+    """A participant of another make. Everything awaits; times are seconds."""
+
+    make: str
+    identity: str
+
+    @abstractmethod
+    async def connect(self, url: str, token: str, **options: Any) -> None:
+        """Join; options are the peer's own."""
+
+    @abstractmethod
+    async def disconnect(self) -> None:
+        """Leave; harmless when not connected."""
+
+    @abstractmethod
+    async def set_camera(self, enabled: bool, **options: Any) -> None:
+        """Publish (or unmute), or mute, a moving picture as a camera."""
+
+    @abstractmethod
+    async def set_microphone(self, enabled: bool, **options: Any) -> None:
+        """Publish (or unmute), or mute, a sounding tone as a microphone."""
+
+    @abstractmethod
+    async def set_screen_share(self, enabled: bool, **options: Any) -> None:
+        """Publish or unpublish a screen."""
+
+    @abstractmethod
+    async def mute(self, source: Source, muted: bool = True) -> None:
+        """Mute or unmute an own publication."""
+
+    @abstractmethod
+    async def state(self) -> PeerState:
+        """The room as it looks now."""
+
+    @abstractmethod
+    async def video_stats(self, identity: str, source: Source = "camera") -> VideoStats:
+        """What has arrived of somebody's video; zeros when nothing."""
+
+    @abstractmethod
+    async def audio_energy(self, identity: str, seconds: float = 1.0) -> float:
+        """The RMS (0 to 1) of somebody's microphone over the next seconds."""
+
+    @abstractmethod
+    async def publish_data(
+        self, data: bytes, *, reliable: bool = True, topic: str = "", identities: Sequence[str] = ()
+    ) -> None:
+        """Send a data packet to all, or to some."""
+
+    @abstractmethod
+    async def data(self) -> list[DataMessage]:
+        """The data packets received so far."""
+
+    @abstractmethod
+    async def events(self) -> list[EventRecord]:
+        """The room events so far."""
+
+    @abstractmethod
+    async def set_name(self, name: str) -> None:
+        """Change the own name."""
+
+    @abstractmethod
+    async def set_metadata(self, metadata: str) -> None:
+        """Change the own metadata."""
+
+    @abstractmethod
+    async def set_attributes(self, attributes: Mapping[str, str]) -> None:
+        """Change own attributes."""
+
+    @abstractmethod
+    async def _changed(self, since: int) -> int:
+        """Return the number of changes seen, once it is above `since` or after a second at most."""
+
+    def _timeout(self, text: str) -> PeerTimeout:
+        return PeerTimeout(f"{self.make} peer {self.identity!r}: {text}")
+
+    async def wait_for(
+        self, condition: Callable[[PeerState], object], timeout: float = 10, what: str = "the condition"
+    ) -> PeerState:
+        """Wait until a condition on the state holds; looked at again after every event."""
+        deadline = time.monotonic() + timeout
+        seen = -1
+        while not condition(state := await self.state()):
+            if time.monotonic() > deadline:
+                events = [event.name for event in (await self.events())[-12:]]
+                raise self._timeout(f"{what} did not hold within {timeout} s\nlast: {state}\n{events}")
+            seen = await self._changed(seen)
+        return state
+
+    async def wait_remote(
+        self,
+        identity: str,
+        condition: Callable[[ParticipantState], object] = lambda _participant: True,
+        timeout: float = 10,
+        what: str = "presence",
+    ) -> ParticipantState:
+        """Wait until a remote participant is there and fulfils a condition."""
+        state = await self.wait_for(
+            lambda state: identity in state.remotes and condition(state.remotes[identity]),
+            timeout,
+            f"{identity}: {what}",
+        )
+        return state.remotes[identity]
+
+    async def wait_gone(self, identity: str, timeout: float = 10) -> float:
+        """Wait until a remote participant has left; the seconds it took."""
+        started = time.monotonic()
+        await self.wait_for(lambda state: identity not in state.remotes, timeout, f"{identity} gone")
+        return time.monotonic() - started
+
+    async def wait_data(
+        self, condition: Callable[[DataMessage], bool] = lambda _message: True, timeout: float = 10
+    ) -> DataMessage:
+        """Wait for a data packet, or find one that has come."""
+        deadline = time.monotonic() + timeout
+        seen = -1
+        while True:
+            received = await self.data()
+            if found := next(filter(condition, received), None):
+                return found
+            if time.monotonic() > deadline:
+                raise self._timeout(f"no such data in {timeout} s; got {received[-5:]}")
+            seen = await self._changed(seen)
+
+    async def wait_event(self, name: str, timeout: float = 10) -> EventRecord:
+        """Wait for a room event, or find one that has come. Names are the peer's own."""
+        deadline = time.monotonic() + timeout
+        seen = -1
+        while True:
+            if found := next((event for event in await self.events() if event.name == name), None):
+                return found
+            if time.monotonic() > deadline:
+                raise self._timeout(f"no {name} in {timeout} s: {await self.events()}")
+            seen = await self._changed(seen)
+
+    async def wait_video(
+        self, identity: str, source: Source = "camera", *, more: int = 5, timeout: float = 15
+    ) -> VideoStats:
+        """Wait until so many more frames of somebody's video have been decoded and the picture is not one colour."""
+        first = (await self.video_stats(identity, source)).frames
+        deadline = time.monotonic() + timeout
+        while True:
+            stats = await self.video_stats(identity, source)
+            if stats.frames < first:
+                first = 0  # the track was replaced
+            if stats.frames >= first + more and stats.contrast > 0:
+                return stats
+            if time.monotonic() > deadline:
+                raise self._timeout(f"{identity}'s {source} went from {first} to {stats} in {timeout} s")
+            await asyncio.sleep(0.1)  # statistics have no event to wait for
+
+    async def wait_audio(self, identity: str, *, above: float = 0.005, timeout: float = 15) -> float:
+        """Wait until somebody's microphone can be heard; the RMS measured."""
+        deadline = time.monotonic() + timeout
+        while (energy := await self.audio_energy(identity, 1.0)) <= above:
+            if time.monotonic() > deadline:
+                raise self._timeout(f"{identity} is silent (RMS {energy:.5f}) after {timeout} s")
+        return energy
+
+    async def wait_silence(self, identity: str, *, below: float = 0.001, timeout: float = 10) -> float:
+        """Wait until somebody's microphone has gone silent (what is in the jitter buffer plays on for a moment)."""
+        deadline = time.monotonic() + timeout
+        while (energy := await self.audio_energy(identity, 0.5)) >= below:
+            if time.monotonic() > deadline:
+                raise self._timeout(f"{identity} still sounds (RMS {energy:.5f}) after {timeout} s")
+        return energy

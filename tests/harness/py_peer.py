@@ -1,0 +1,126 @@
+"""Our own client as a peer: Python in a page, told what to do from here."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tests.harness.peers import (
+    DataMessage,
+    EventRecord,
+    ParticipantState,
+    Peer,
+    PeerState,
+    Source,
+    TrackState,
+    VideoStats,
+)
+from tests.harness.python_page import PythonPage, RemoteFailure, RunHandle
+from tests.inpage import peer as inpage
+
+
+class PyPeer(Peer):
+    """A room of ours, in a page that boots Python once a session. Options are RoomOptions, by name."""
+
+    make = "lk_pyodide"
+
+    def __init__(self, page: PythonPage, identity: str = "") -> None:
+        self.page = page
+        self.identity = identity
+        self._run: RunHandle[None] | None = None
+        self._number = 0
+        self._numbering = asyncio.Lock()
+
+    async def command(self, command: str, /, timeout: float = 30, **arguments: Any) -> Any:
+        """Have the page do something; its answer."""
+        async with self._numbering:
+            if self._run is None:
+                self._run = await self.page.start(inpage.serve)
+            run, number = self._run, self._number
+            self._number += 1
+            await run.signal(f"command {number}", {"name": command, "arguments": arguments})
+        answer = await run.reached(f"answer {number}", timeout)
+        if "failure" in answer:
+            text = answer["traceback"]
+            raise RemoteFailure(answer["failure"], text.strip().splitlines()[-1], text)
+        return answer["value"]
+
+    async def end(self) -> None:
+        """Leave, and let the leak gate judge."""
+        run, self._run = self._run, None
+        if run is not None:
+            await run.signal(f"command {self._number}", None)
+            self._number = 0
+            await run.result()
+
+    async def connect(self, url: str, token: str, **options: Any) -> None:
+        """See `Peer`."""
+        self.identity = await self.command("connect", url=url, token=token, options=options)
+
+    async def disconnect(self) -> None:
+        """See `Peer`."""
+        if self._run is not None:
+            await self.command("disconnect")
+
+    async def set_camera(self, enabled: bool, **options: Any) -> None:
+        """See `Peer`."""
+        await self.command("set_camera", enabled=enabled)
+
+    async def set_microphone(self, enabled: bool, **options: Any) -> None:
+        """See `Peer`."""
+        await self.command("set_microphone", enabled=enabled)
+
+    async def set_screen_share(self, enabled: bool, **options: Any) -> None:
+        """See `Peer`."""
+        await self.command("set_screen_share", enabled=enabled)
+
+    async def mute(self, source: Source, muted: bool = True) -> None:
+        """See `Peer`."""
+        await self.command("mute", source=source, muted=muted)
+
+    async def state(self) -> PeerState:
+        """See `Peer`."""
+        found = await self.command("state")
+        remotes = {identity: _participant(value) for identity, value in found["remotes"].items()}
+        return PeerState(found["state"], found["room"], found["metadata"], _participant(found["local"]), remotes)
+
+    async def video_stats(self, identity: str, source: Source = "camera") -> VideoStats:
+        """See `Peer`. Width and height are the element's."""
+        return VideoStats(**await self.command("video_stats", identity=identity, source=source))
+
+    async def audio_energy(self, identity: str, seconds: float = 1.0) -> float:
+        """See `Peer`. From the receiver's `totalAudioEnergy`, so the sound has gone through the jitter buffer."""
+        return float(await self.command("audio_energy", identity=identity, seconds=seconds))
+
+    async def publish_data(
+        self, data: bytes, *, reliable: bool = True, topic: str = "", identities: Sequence[str] = ()
+    ) -> None:
+        """See `Peer`."""
+        await self.command("publish_data", data=data, reliable=reliable, topic=topic, identities=list(identities))
+
+    async def data(self) -> list[DataMessage]:
+        """See `Peer`."""
+        return [DataMessage(**message) for message in await self.command("data")]
+
+    async def events(self) -> list[EventRecord]:
+        """See `Peer`; names as in lk_pyodide.events."""
+        return [EventRecord(event["name"], tuple(event["args"])) for event in await self.command("events")]
+
+    async def set_name(self, name: str) -> None:
+        """See `Peer`."""
+        await self.command("set_name", name=name)
+
+    async def set_metadata(self, metadata: str) -> None:
+        """See `Peer`."""
+        await self.command("set_metadata", metadata=metadata)
+
+    async def set_attributes(self, attributes: Mapping[str, str]) -> None:
+        """See `Peer`."""
+        await self.command("set_attributes", attributes=dict(attributes))
+
+    async def _changed(self, since: int) -> int:
+        return int(await self.command("next_change", since=since))
+
+
+def _participant(found: dict[str, Any]) -> ParticipantState:
+    tracks = tuple(TrackState(**track) for track in found.pop("tracks"))
+    return ParticipantState(**found, tracks=tracks)

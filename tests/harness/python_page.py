@@ -1,0 +1,157 @@
+"""A page with a booted Pyodide in which tests run async functions of `tests.inpage`, under a leak gate."""
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine
+from typing import Any, Generic, ParamSpec, TypeVar
+
+from tests.harness.pages import Browser, Page, PageError, js_call
+from tests.harness.site import Site
+from tests.inpage.runner import decode, encode
+
+RUN_TIMEOUT = 45.0
+"""Seconds for one run: less than pytest's own limit for a test, so that the report can say where the run hangs."""
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class RemoteFailure(AssertionError):
+    """A test body raised inside the page; the message is its traceback there."""
+
+    def __init__(self, kind: str, message: str, traceback: str, notes: str = "") -> None:
+        super().__init__(f"in the page:\n{traceback}{notes}")
+        self.kind = kind
+        self.remote_message = message
+        self.remote_traceback = traceback
+
+
+class LeakError(AssertionError):
+    """A test body left something behind, or something went wrong unseen while it ran."""
+
+    def __init__(self, name: str, leaks: list[str], faults: list[str]) -> None:
+        lines = [*(f"left behind: {leak}" for leak in leaks), *(f"unseen: {fault}" for fault in faults)]
+        super().__init__(f"{name} left the page in a worse state:\n  " + "\n  ".join(lines))
+        self.leaks = leaks
+        self.faults = faults
+
+
+class RunHandle(Generic[T]):
+    """A run in the background."""
+
+    def __init__(self, page: "PythonPage", run: int, task: "asyncio.Task[T]") -> None:
+        self._page = page
+        self._run = run
+        self._task = task
+
+    async def result(self, timeout: float = RUN_TIMEOUT) -> T:
+        """Wait for the run's end: its value, or `RemoteFailure`, or `LeakError`; `TimeoutError` says where it hangs."""
+        await asyncio.wait([self._task], timeout=timeout)
+        if not self._task.done():
+            stacks = await self._page.stacks()
+            self._task.cancel()
+            await asyncio.wait([self._task])
+            raise TimeoutError(
+                f"{self._task.get_name()} has not come back after {timeout} s; tasks in the page:\n{stacks}"
+            )
+        return self._task.result()
+
+    async def reached(self, step: str, timeout: float = 30) -> Any:
+        """Wait until the body calls `steps.reached(step, value)`; the value. A run that ends first is an error."""
+        waiting = asyncio.ensure_future(self._page.page.evaluate(js_call("lkPage.reached", self._run, step)))
+        await asyncio.wait([waiting, self._task], timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+        if waiting.done() and not waiting.exception():
+            return decode(waiting.result())
+        waiting.cancel()
+        if self._task.done():
+            self._task.result()  # its own error says more
+        raise TimeoutError(f"the run did not reach {step!r} (within {timeout} s, or before its end)")
+
+    async def signal(self, step: str, value: object = None) -> None:
+        """Let the body go on that waits in `steps.until(step)`."""
+        await self._page.page.evaluate(js_call("lkPage.signal", self._run, step, encode(value)))
+
+    async def forget(self) -> None:
+        """The page was closed under the run: its end is of no interest."""
+        self._task.cancel()
+        await asyncio.wait([self._task])
+        if not self._task.cancelled():
+            self._task.exception()
+
+    async def cancel(self) -> None:
+        """Cancel the run's task inside the page; `result()` then raises `RemoteFailure` of a CancelledError."""
+        await self._page.page.evaluate(js_call("lkPage.stop", self._run))
+
+
+class PythonPage:
+    """One page with Python in it, kept for a whole session and booted again after a run that spoiled it."""
+
+    def __init__(self, page: Page, site: Site) -> None:
+        self.page = page
+        self.site = site
+        self.boot_seconds = 0.0
+        self.boots = 0
+        self._ready = False
+        self._last_run = 0
+
+    @classmethod
+    async def open(cls, browser: Browser, site: Site) -> "PythonPage":
+        """Open a page in the browser and boot Python in it."""
+        page = cls(await browser.new_page(), site)
+        await page.boot()
+        return page
+
+    @property
+    def browser_name(self) -> str:
+        """`chromium` or `firefox`."""
+        return self.page.browser_name
+
+    async def boot(self) -> None:
+        """Load the page anew: Pyodide, the wheels, the package and the test bodies."""
+        started = time.monotonic()
+        self._ready = False
+        await self.page.goto(self.site.url("/harness/python_page.html"))
+        await self.page.evaluate(js_call("lkPage.boot", self.site.archives()))
+        self.boot_seconds = time.monotonic() - started
+        self.boots += 1
+        self._ready = True
+
+    async def close(self) -> None:
+        """Close the page as a user does."""
+        self._ready = False
+        await self.page.close()
+
+    async def run(self, body: Callable[P, Coroutine[Any, Any, T]], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run a test body in the page; its JSON value. Keyword arguments only: they travel as JSON and bytes."""
+        return await (await self.start(body, *args, **kwargs)).result()
+
+    async def start(self, body: Callable[P, Coroutine[Any, Any, T]], *args: P.args, **kwargs: P.kwargs) -> RunHandle[T]:
+        """Begin a run and do not wait for it."""
+        assert not args, "arguments of a run travel by name"
+        if not self._ready:
+            await self.boot()
+        self._last_run += 1
+        run = self._last_run
+        await self.page.evaluate(js_call("lkPage.begin", run, body.__module__, body.__qualname__, encode(kwargs)))
+        work = self._finish(run, f"{body.__module__}.{body.__qualname__}")
+        return RunHandle(self, run, asyncio.create_task(work, name=f"run {body.__qualname__}"))
+
+    async def _finish(self, run: int, name: str) -> Any:
+        try:
+            report = await self.page.evaluate(js_call("lkPage.finish", run))
+        except (PageError, asyncio.CancelledError):
+            self._ready = False  # the page is gone, or the run goes on with nobody to hear of it
+            raise
+        outcome, leaks, faults = decode(report["outcome"]), report["leaks"], report["faults"]
+        if leaks or faults:
+            self._ready = False
+        if failure := outcome.get("failure"):
+            notes = "".join(f"\nleft behind: {leak}" for leak in leaks) + "".join(f"\nunseen: {f}" for f in faults)
+            raise RemoteFailure(failure["type"], failure["message"], failure["traceback"], notes)
+        if leaks or faults:
+            raise LeakError(name, leaks, faults)
+        return outcome["value"]
+
+    async def stacks(self) -> str:
+        """Where every Python task in the page stands: for a test that timed out."""
+        return str(await self.page.evaluate("lkPage.stacks()"))

@@ -1,0 +1,250 @@
+"""LiveKit's Rust core, by its Python package `livekit`, as a peer in the test process."""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from typing import Any, Literal
+
+from livekit import rtc
+
+from tests.harness.media import HEIGHT, SAMPLE_RATE, WIDTH, AudioMeter, VideoMeter, feed_tone, feed_video
+from tests.harness.peers import (
+    DataMessage,
+    EventRecord,
+    ParticipantState,
+    Peer,
+    PeerState,
+    Source,
+    TrackState,
+    VideoStats,
+)
+
+_SOURCES: dict[int, Source] = {
+    rtc.TrackSource.SOURCE_CAMERA: "camera",
+    rtc.TrackSource.SOURCE_MICROPHONE: "microphone",
+    rtc.TrackSource.SOURCE_SCREENSHARE: "screen_share",
+    rtc.TrackSource.SOURCE_SCREENSHARE_AUDIO: "screen_share_audio",
+}
+_KINDS: dict[int, Literal["audio", "video"]] = {rtc.TrackKind.KIND_AUDIO: "audio", rtc.TrackKind.KIND_VIDEO: "video"}
+_QUALITIES: dict[int, str] = {
+    rtc.ConnectionQuality.QUALITY_POOR: "poor",
+    rtc.ConnectionQuality.QUALITY_GOOD: "good",
+    rtc.ConnectionQuality.QUALITY_EXCELLENT: "excellent",
+    rtc.ConnectionQuality.QUALITY_LOST: "lost",
+}
+_STATES: dict[int, str] = {
+    rtc.ConnectionState.CONN_DISCONNECTED: "disconnected",
+    rtc.ConnectionState.CONN_CONNECTED: "connected",
+    rtc.ConnectionState.CONN_RECONNECTING: "reconnecting",
+}
+_SHARE = rtc.TrackSource.SOURCE_SCREENSHARE
+_CAMERA = rtc.TrackSource.SOURCE_CAMERA
+
+
+class _RecordingRoom(rtc.Room):
+    """A room that shows every event to one listener, after its handlers."""
+
+    def __init__(self, listener: Callable[[str, tuple[Any, ...]], None]) -> None:
+        super().__init__()
+        self._listener = listener
+
+    def emit(self, event: Any, *args: Any) -> None:
+        super().emit(event, *args)
+        self._listener(event, args)
+
+
+class RustPeer(Peer):
+    """A room of the Rust core. Publishes a moving bar and a 440 Hz tone."""
+
+    make = "livekit-rust"
+
+    def __init__(self, identity: str = "") -> None:
+        self.identity = identity
+        self.room: rtc.Room = rtc.Room()
+        self._events: list[EventRecord] = []
+        self._data: list[DataMessage] = []
+        self._changes = 0
+        self._change = asyncio.Event()
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._video: dict[str, VideoMeter] = {}
+        self._audio: dict[str, AudioMeter] = {}
+
+    async def connect(self, url: str, token: str, **options: Any) -> None:
+        """See `Peer`. Options are rtc.RoomOptions."""
+        self.room = _RecordingRoom(self._on_event)
+        await self.room.connect(url, token, rtc.RoomOptions(**options))
+        self.identity = self.room.local_participant.identity
+
+    async def disconnect(self) -> None:
+        """See `Peer`."""
+        await self.room.disconnect()
+        for key in list(self._tasks):
+            await self._end(key)
+
+    def _on_event(self, name: str, args: tuple[Any, ...]) -> None:
+        self._events.append(EventRecord(name, tuple(map(_describe, args))))
+        if name == "data_received":
+            packet: rtc.DataPacket = args[0]
+            sender = packet.participant.identity if packet.participant else ""
+            reliable = packet.kind == rtc.DataPacketKind.KIND_RELIABLE
+            self._data.append(DataMessage(bytes(packet.data), packet.topic or "", reliable, sender))
+        elif name == "track_subscribed":
+            self._measure(args[0])
+        elif name == "track_unsubscribed":
+            self._tasks[args[0].sid].cancel()
+        self._changes += 1
+        self._change.set()
+        self._change = asyncio.Event()
+
+    def _measure(self, track: rtc.RemoteTrack) -> None:
+        if isinstance(track, rtc.RemoteVideoTrack):
+            video = self._video[track.sid] = VideoMeter()
+            self._begin(track.sid, video.run(rtc.VideoStream(track, format=rtc.VideoBufferType.I420)))
+        else:
+            audio = self._audio[track.sid] = AudioMeter()
+            self._begin(track.sid, audio.run(rtc.AudioStream(track)))
+
+    def _begin(self, key: str, work: Coroutine[Any, Any, None]) -> None:
+        self._tasks[key] = asyncio.create_task(work, name=f"rust peer {key}")
+
+    async def _end(self, key: str) -> None:
+        if task := self._tasks.pop(key, None):
+            task.cancel()
+            await asyncio.wait([task])
+
+    def _publication(self, source: int) -> rtc.LocalTrackPublication | None:
+        publications = self.room.local_participant.track_publications.values()
+        return next((found for found in publications if found.source == source), None)
+
+    async def _publish_video(self, source: rtc.TrackSource.ValueType, **options: Any) -> None:
+        feed = rtc.VideoSource(WIDTH, HEIGHT, is_screencast=source == _SHARE)
+        track = rtc.LocalVideoTrack.create_video_track(_SOURCES[source], feed)
+        self._begin(_SOURCES[source], feed_video(feed))
+        await self.room.local_participant.publish_track(track, rtc.TrackPublishOptions(source=source, **options))
+
+    async def set_camera(self, enabled: bool, **options: Any) -> None:
+        """See `Peer`; options are rtc.TrackPublishOptions."""
+        if self._publication(_CAMERA):
+            await self.mute("camera", not enabled)
+        elif enabled:
+            await self._publish_video(_CAMERA, **options)
+
+    async def set_microphone(self, enabled: bool, **options: Any) -> None:
+        """See `Peer`; options are rtc.TrackPublishOptions."""
+        if self._publication(rtc.TrackSource.SOURCE_MICROPHONE):
+            await self.mute("microphone", not enabled)
+        elif enabled:
+            feed = rtc.AudioSource(SAMPLE_RATE, 1, queue_size_ms=200)
+            track = rtc.LocalAudioTrack.create_audio_track("microphone", feed)
+            self._begin("microphone", feed_tone(feed))
+            chosen = rtc.TrackPublishOptions(source=rtc.TrackSource.SOURCE_MICROPHONE, **options)
+            await self.room.local_participant.publish_track(track, chosen)
+
+    async def set_screen_share(self, enabled: bool, **options: Any) -> None:
+        """See `Peer`; options are rtc.TrackPublishOptions."""
+        publication = self._publication(_SHARE)
+        if enabled and publication is None:
+            await self._publish_video(_SHARE, **options)
+        elif not enabled and publication is not None:
+            await self.room.local_participant.unpublish_track(publication.sid)
+            await self._end("screen_share")
+
+    async def mute(self, source: Source, muted: bool = True) -> None:
+        """See `Peer`."""
+        wanted = next(number for number, name in _SOURCES.items() if name == source)
+        publication = self._publication(wanted)
+        assert publication is not None and publication.track is not None, f"{source} is not published"
+        if muted:
+            publication.track.mute()
+        else:
+            publication.track.unmute()
+
+    async def state(self) -> PeerState:
+        """See `Peer`."""
+        remotes = {
+            participant.identity: _participant(participant) for participant in self.room.remote_participants.values()
+        }
+        state = _STATES[self.room.connection_state]
+        return PeerState(state, self.room.name, self.room.metadata, _participant(self.room.local_participant), remotes)
+
+    def _track_sid(self, identity: str, source: Source) -> str:
+        participant = self.room.remote_participants.get(identity)
+        publications = participant.track_publications.values() if participant else ()
+        return next((found.sid for found in publications if _SOURCES.get(found.source) == source), "")
+
+    async def video_stats(self, identity: str, source: Source = "camera") -> VideoStats:
+        """See `Peer`."""
+        meter = self._video.get(self._track_sid(identity, source), VideoMeter())
+        return VideoStats(meter.frames, meter.width, meter.height, meter.contrast)
+
+    async def audio_energy(self, identity: str, seconds: float = 1.0) -> float:
+        """See `Peer`. From the decoded samples."""
+        meter = self._audio.get(self._track_sid(identity, "microphone"), AudioMeter())
+        energy, samples = meter.energy, meter.samples
+        await asyncio.sleep(seconds)  # the window that is measured
+        heard = meter.samples - samples
+        return float(((meter.energy - energy) / heard) ** 0.5) if heard else 0.0
+
+    async def publish_data(
+        self, data: bytes, *, reliable: bool = True, topic: str = "", identities: Sequence[str] = ()
+    ) -> None:
+        """See `Peer`."""
+        await self.room.local_participant.publish_data(
+            data, reliable=reliable, topic=topic, destination_identities=list(identities)
+        )
+
+    async def data(self) -> list[DataMessage]:
+        """See `Peer`."""
+        return list(self._data)
+
+    async def events(self) -> list[EventRecord]:
+        """See `Peer`; names as in livekit.rtc."""
+        return list(self._events)
+
+    async def set_name(self, name: str) -> None:
+        """See `Peer`."""
+        await self.room.local_participant.set_name(name)
+
+    async def set_metadata(self, metadata: str) -> None:
+        """See `Peer`."""
+        await self.room.local_participant.set_metadata(metadata)
+
+    async def set_attributes(self, attributes: Mapping[str, str]) -> None:
+        """See `Peer`."""
+        await self.room.local_participant.set_attributes(dict(attributes))
+
+    async def _changed(self, since: int) -> int:
+        if self._changes <= since:
+            await asyncio.wait([waiting := asyncio.create_task(self._change.wait())], timeout=1)
+            waiting.cancel()
+        return self._changes
+
+
+def _participant(found: rtc.Participant) -> ParticipantState:
+    return ParticipantState(
+        identity=found.identity,
+        sid=found.sid,
+        name=found.name,
+        metadata=found.metadata,
+        attributes=dict(found.attributes),
+        quality=_QUALITIES.get(found.connection_quality, "unknown"),
+        tracks=tuple(map(_track, found.track_publications.values())),
+    )
+
+
+def _track(found: rtc.TrackPublication) -> TrackState:
+    return TrackState(
+        sid=found.sid,
+        name=found.name,
+        kind=_KINDS.get(found.kind, "unknown"),
+        source=_SOURCES.get(found.source, "unknown"),
+        muted=found.muted,
+        subscribed=found.track is not None,
+        mime_type=found.mime_type,
+    )
+
+
+def _describe(value: object) -> str:
+    for name in ("identity", "sid"):
+        if isinstance(text := getattr(value, name, None), str):
+            return text
+    return str(value)

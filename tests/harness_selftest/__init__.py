@@ -1,0 +1,1 @@
+"""Small tests of the end-to-end harness itself."""

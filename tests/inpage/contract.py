@@ -1,0 +1,49 @@
+"""The contract of the waist, run in a page over ``direct``. The same cases run in CPython over ``fake``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from tests.inpage import contract_media, contract_peers, contract_sockets
+from tests.inpage.contract_kit import Env
+
+Case = Callable[[Env], Coroutine[Any, Any, None]]
+
+CASES: dict[str, Case] = {
+    case.__name__: case for case in (*contract_sockets.CASES, *contract_peers.CASES, *contract_media.CASES)
+}
+
+
+NATIVE_CASES = (
+    "one_browser",
+    "audio_element_recycled",
+    "element_state",
+    "element_blocked",
+    "late_device_let_go",
+    "asked_at_once",
+    "no_devices",
+    "last_words_at_once",
+    "inactive_encodings",
+    "remote_candidate_null",
+)
+"""Those of ``contract_native``, which can only be imported in a page."""
+
+
+async def run_case(*, case: str, browser_name: str, server: str) -> None:
+    """Run one case in this page.
+
+    Args:
+        case: its name in ``CASES`` or ``NATIVE_CASES``.
+        browser_name: what ``BrowserInfo.name`` has to be.
+        server: host and port of ``tests.contract.echo``.
+    """
+    from tests.inpage.contract_native import CASES as NATIVE
+    from tests.inpage.contract_page import PageEnv
+
+    assert tuple(native.__name__ for native in NATIVE) == NATIVE_CASES
+    env = PageEnv(browser_name, server)
+    try:
+        await {**CASES, **{native.__name__: native for native in NATIVE}}[case](env)
+    finally:
+        env.close()

@@ -1,0 +1,228 @@
+"""Our client as a peer: a room in the page that does what the test process tells it (tests/harness/py_peer.py)."""
+
+import asyncio
+import importlib
+import math
+import traceback
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from lk_pyodide import DataReceived, Event, Room, RoomOptions, TrackSource, TrackSubscribed, TrackUnsubscribed
+from lk_pyodide.participant import Participant
+from lk_pyodide.publication import LocalTrackPublication, RemoteTrackPublication, TrackPublication
+from lk_pyodide.track import RemoteTrack
+from tests.inpage import steps
+
+SOURCES = {
+    "unknown": TrackSource.UNKNOWN,
+    "camera": TrackSource.CAMERA,
+    "microphone": TrackSource.MICROPHONE,
+    "screen_share": TrackSource.SCREENSHARE,
+    "screen_share_audio": TrackSource.SCREENSHARE_AUDIO,
+}
+NAMES = {source: name for name, source in SOURCES.items()}
+
+
+async def serve() -> None:
+    """Do one command after another, each as a task of its own, until the command None."""
+    peer = PagePeer()
+    running: set[asyncio.Task[None]] = set()
+    number = 0
+    while True:
+        command = await steps.until(f"command {number}", timeout=3600)
+        if command is None:
+            break
+        task = asyncio.create_task(_answer(peer, number, command))
+        running.add(task)
+        task.add_done_callback(running.discard)
+        number += 1
+    await peer.disconnect()
+    for task in running:
+        task.cancel()
+    await asyncio.gather(*running, return_exceptions=True)
+
+
+async def _answer(peer: "PagePeer", number: int, command: dict[str, Any]) -> None:
+    try:
+        answer = {"value": await getattr(peer, command["name"])(**command["arguments"])}
+    except Exception as error:
+        answer = {"failure": type(error).__name__, "traceback": traceback.format_exc()}
+    steps.reached(f"answer {number}", answer)
+
+
+class PagePeer:
+    """A room, what has happened in it, and the elements that play it."""
+
+    def __init__(self) -> None:
+        self.room = Room()
+        self.log: list[dict[str, Any]] = []
+        self.received: list[dict[str, Any]] = []
+        self.elements: dict[str, Any] = {}
+        self.changes = 0
+        self.change = asyncio.Event()
+
+    async def connect(self, url: str, token: str, options: Mapping[str, Any]) -> str:
+        self.room = Room(RoomOptions(**options))
+        for event in self.room._known.values():
+            self.room.on(event, self._happened)
+        await self.room.connect(url, token)
+        return self.room.local_participant.identity
+
+    async def disconnect(self) -> None:
+        await self.room.disconnect()
+
+    def _happened(self, event: Event) -> None:
+        self.log.append({"name": event.event_name, "args": [_described(value) for value in event.arguments()]})
+        match event:
+            case DataReceived(packet):
+                sender = packet.participant.identity if packet.participant is not None else ""
+                reliable = packet.kind.name == "RELIABLE"
+                self.received.append(
+                    {"data": packet.data, "topic": packet.topic or "", "reliable": reliable, "sender": sender}
+                )
+            case TrackSubscribed(track, _, _):
+                self.elements[track.sid] = track.attach("body")
+            case TrackUnsubscribed(track, _, _):
+                self.elements.pop(track.sid, None)
+            case _:
+                pass
+        self.changes += 1
+        self.change.set()
+        self.change = asyncio.Event()
+
+    async def next_change(self, since: int) -> int:
+        if self.changes <= since:
+            try:
+                await asyncio.wait_for(self.change.wait(), 1)
+            except TimeoutError:
+                pass  # some state changes without an event
+        return self.changes
+
+    async def events(self) -> list[dict[str, Any]]:
+        return self.log
+
+    async def data(self) -> list[dict[str, Any]]:
+        return self.received
+
+    async def state(self) -> dict[str, Any]:
+        room = self.room
+        return {
+            "state": room.state.name.lower(),
+            "room": room.name,
+            "metadata": room.metadata,
+            "local": _participant(room.local_participant),
+            "remotes": {identity: _participant(remote) for identity, remote in room.remote_participants.items()},
+        }
+
+    async def set_camera(self, enabled: bool) -> None:
+        await self.room.local_participant.set_camera_enabled(enabled)
+
+    async def set_microphone(self, enabled: bool) -> None:
+        await self.room.local_participant.set_microphone_enabled(enabled)
+
+    async def set_screen_share(self, enabled: bool) -> None:
+        await self.room.local_participant.set_screen_share_enabled(enabled)
+
+    async def mute(self, source: str, muted: bool) -> None:
+        publication = self.room.local_participant.get_track_publication(SOURCES[source])
+        assert publication is not None
+        await (publication.mute() if muted else publication.unmute())
+
+    async def publish_data(self, data: bytes, reliable: bool, topic: str, identities: Sequence[str]) -> None:
+        await self.room.local_participant.publish_data(
+            data, reliable=reliable, topic=topic, destination_identities=identities
+        )
+
+    async def set_name(self, name: str) -> None:
+        await self.room.local_participant.set_name(name)
+
+    async def set_metadata(self, metadata: str) -> None:
+        await self.room.local_participant.set_metadata(metadata)
+
+    async def set_attributes(self, attributes: Mapping[str, str]) -> None:
+        await self.room.local_participant.set_attributes(attributes)
+
+    async def video_stats(self, identity: str, source: str) -> dict[str, Any]:
+        track = self._track(identity, source)
+        stats = await _inbound(track)
+        element = self.elements.get(track.sid) if track is not None else None
+        if not stats or element is None:
+            return {"frames": 0, "width": 0, "height": 0, "contrast": 0.0}
+        return {
+            "frames": stats.get("framesDecoded", 0),
+            "width": element.videoWidth,
+            "height": element.videoHeight,
+            "contrast": _contrast(element),
+        }
+
+    async def audio_energy(self, identity: str, seconds: float) -> float:
+        track = self._track(identity, "microphone")
+        first = await _inbound(track)
+        await asyncio.sleep(seconds)
+        last = await _inbound(track)
+        if not first or not last:
+            return 0.0
+        duration = last["totalSamplesDuration"] - first["totalSamplesDuration"]
+        return math.sqrt((last["totalAudioEnergy"] - first["totalAudioEnergy"]) / duration) if duration > 0 else 0.0
+
+    def _track(self, identity: str, source: str) -> RemoteTrack | None:
+        participant = self.room.remote_participants.get(identity)
+        publication = participant.get_track_publication(SOURCES[source]) if participant is not None else None
+        return publication.track if publication is not None else None
+
+
+async def _inbound(track: RemoteTrack | None) -> Any:
+    if track is None:
+        return None
+    return next((entry for entry in await track.get_rtc_stats_report() if entry["type"] == "inbound-rtp"), None)
+
+
+def _contrast(element: Any) -> float:
+    """Mean deviation of brightness in the picture an element shows: 0 means a plain surface, such as black."""
+    js: Any = importlib.import_module("js")
+    if not element.videoWidth:
+        return 0.0
+    canvas = js.OffscreenCanvas.new(32, 18)
+    context = canvas.getContext("2d", willReadFrequently=True)
+    context.drawImage(element, 0, 0, 32, 18)
+    pixels = context.getImageData(0, 0, 32, 18).data.to_bytes()
+    light: list[float] = [sum(pixels[i : i + 3]) / 3 for i in range(0, len(pixels), 4)]
+    mean = sum(light) / len(light)
+    return sum(abs(value - mean) for value in light) / len(light)
+
+
+def _track_state(publication: TrackPublication) -> dict[str, Any]:
+    subscribed = publication.track is not None
+    if isinstance(publication, RemoteTrackPublication):
+        subscribed = publication.subscribed
+    return {
+        "sid": publication.sid,
+        "name": publication.name,
+        "kind": publication.kind.name.lower(),
+        "source": NAMES[publication.source],
+        "muted": publication.muted,
+        "subscribed": subscribed,
+        "mime_type": publication.mime_type,
+    }
+
+
+def _participant(participant: Participant) -> dict[str, Any]:
+    return {
+        "identity": participant.identity,
+        "sid": participant.sid,
+        "name": participant.name,
+        "metadata": participant.metadata,
+        "attributes": dict(participant.attributes),
+        "quality": participant.connection_quality.name.lower(),
+        "tracks": [_track_state(publication) for publication in participant.track_publications.values()],
+    }
+
+
+def _described(value: object) -> str:
+    match value:
+        case Participant():
+            return value.identity
+        case LocalTrackPublication() | RemoteTrackPublication():
+            return f"{NAMES[value.source]} {value.sid}"
+        case _:
+            return str(value)

@@ -1,0 +1,1 @@
+"""The README's code blocks and the demo, run as they are printed."""

@@ -1,0 +1,212 @@
+"""The server of the room tests: answers joins, offers and tracks, and says whatever else a test wants said."""
+
+import asyncio
+import itertools
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+from urllib.parse import parse_qs, urlsplit
+
+from lk_pyodide.browser.api import DataChannel, DataChannelHandler, RtcConfig, TrackArrival
+from lk_pyodide.browser.api import SessionDescription as Description
+from lk_pyodide.browser.fake.peer import FakePeerConnection
+from lk_pyodide.core import messages as m
+from lk_pyodide.core import wire
+from lk_pyodide.testing import FakeBrowser, FakeServerSocket
+from lk_pyodide.types import ParticipantPermission, ParticipantState, ServerInfo, TrackKind, TrackSource
+
+URL = "ws://fake"
+T = TypeVar("T")
+
+
+def participant(identity: str, *tracks: m.TrackInfo, version: int = 1, **values: object) -> m.ParticipantInfo:
+    """Somebody in the room."""
+    return m.ParticipantInfo(
+        sid=f"PA_{identity}",
+        identity=identity,
+        tracks=tracks,
+        version=version,
+        state=ParticipantState.ACTIVE,
+        **values,  # type: ignore[arg-type]
+    )
+
+
+def track(sid: str, source: TrackSource = TrackSource.CAMERA, **values: object) -> m.TrackInfo:
+    """Something that somebody publishes."""
+    kind = TrackKind.AUDIO if source in (TrackSource.MICROPHONE, TrackSource.SCREENSHARE_AUDIO) else TrackKind.VIDEO
+    return m.TrackInfo(sid=sid, type=kind, source=source, **values)  # type: ignore[arg-type]
+
+
+class Server:
+    """One room's server, on the fake network.
+
+    Attributes:
+        browser: the page of the client.
+        received: what the client has said, in order.
+        others: who is there when the client joins.
+        permission: what the client may do.
+        answers_tracks: whether an AddTrackRequest is granted.
+        ping: interval and timeout, in seconds; 0 is none.
+    """
+
+    def __init__(self) -> None:
+        self.browser = FakeBrowser()
+        self.received: list[m.ClientMessage] = []
+        self.packets: list[m.DataPacket] = []
+        self.media: list[TrackArrival] = []
+        self.others: Sequence[m.ParticipantInfo] = ()
+        self.permission = ParticipantPermission(
+            can_subscribe=True, can_publish=True, can_publish_data=True, can_update_metadata=True
+        )
+        self.answers_tracks = True
+        self.ping: tuple[int, int] = (0, 0)
+        self.joins = 0
+        self.pc: FakePeerConnection | None = None
+        self._page = FakeBrowser(network=self.browser.network)
+        self._socket: FakeServerSocket | None = None
+        self._channels: dict[str, DataChannel] = {}
+        self._numbers = itertools.count(1)
+        self._heard = asyncio.Event()
+        self._said: list[asyncio.Future[None]] = []
+        self.browser.serve(f"{URL}/rtc/v1", self._serve)
+
+    async def _serve(self, socket: FakeServerSocket) -> None:
+        self._socket = socket
+        self.joins += 1
+        request = wire.decode_join_request(parse_qs(urlsplit(socket.url).query)["join_request"][0])
+        self.pc = self._page.new_peer_connection(RtcConfig(), self)
+        join = m.JoinResponse(
+            room=m.Room(sid="RM_1", name="fake"),
+            participant=m.ParticipantInfo(sid=f"PA_me{self.joins}", identity="me", permission=self.permission),
+            server_info=ServerInfo(version="1.13.5"),
+            ping_interval=self.ping[0],
+            ping_timeout=self.ping[1],
+            enabled_publish_codecs=(m.Codec("video/VP8"), m.Codec("audio/opus")),
+        )
+        await socket.send(wire.encode_response(join, self.others))
+        assert request.publisher_offer is not None
+        await self._answer(request.publisher_offer)
+        async for data in socket:
+            assert isinstance(data, bytes)
+            message = wire.decode_request(data)
+            if message is not None:
+                await self._take(message)
+                self.received.append(message)
+                self._heard.set()
+
+    async def _take(self, message: m.ClientMessage) -> None:
+        match message:
+            case m.SessionDescription(type="offer"):
+                await self._answer(message)
+            case m.TrickleRequest():
+                assert self.pc is not None
+                self.pc.add_ice_candidate(message.candidateInit)
+            case m.AddTrackRequest() if self.answers_tracks:
+                info = m.TrackInfo(f"TR_{next(self._numbers)}", message.type, source=message.source, name=message.name)
+                await self.say(m.TrackPublishedResponse(message.cid, info))
+            case m.UpdateParticipantMetadata():
+                await self.say(
+                    m.ParticipantUpdate(
+                        (
+                            m.ParticipantInfo(
+                                sid=f"PA_me{self.joins}",
+                                identity="me",
+                                name=message.name,
+                                metadata=message.metadata,
+                                attributes=message.attributes,
+                                version=next(self._numbers),
+                                permission=self.permission,
+                            ),
+                        )
+                    )
+                )
+            case _:
+                pass
+
+    async def _answer(self, offer: m.SessionDescription) -> None:
+        assert self.pc is not None
+        await self.pc.set_remote_description(Description("offer", offer.sdp))
+        answer = await self.pc.create_answer()
+        await self.pc.set_local_description(Description("answer", answer))
+        await self.say(m.SessionDescription("answer", answer, offer.id))
+
+    # -- what tests say and ask --
+
+    async def say(self, message: m.ServerMessage) -> None:
+        """Say something to the client."""
+        assert self._socket is not None
+        await self._socket.send(wire.encode_response(message))
+
+    async def say_bytes(self, data: bytes | str) -> None:
+        """Say anything."""
+        assert self._socket is not None
+        await self._socket.send(data)
+
+    def break_connection(self) -> None:
+        """The WebSocket breaks."""
+        assert self._socket is not None
+        self._socket.drop()
+
+    def send_packet(self, packet: m.DataPacket) -> None:
+        """Send data to the client."""
+        self._channels["_reliable"].send(wire.encode_packet(packet))
+
+    def send_raw(self, data: bytes) -> None:
+        """Send what is no packet."""
+        self._channels["_reliable"].send(data)
+
+    async def heard(self, kind: type[T], count: int = 1) -> T:
+        """Wait until the client has said so many of a kind; the last one."""
+        while len(found := [message for message in self.received if isinstance(message, kind)]) < count:
+            self._heard.clear()
+            await asyncio.wait_for(self._heard.wait(), 5)
+        return found[-1]
+
+    async def send_media(self, identity: str, sid: str, kind: str = "video") -> None:
+        """Send somebody's media in one of the sections that the client offered."""
+        assert self.pc is not None
+        section = next(t for t in self.pc.transceivers if t.kind == kind and t.sender is None and not t.is_receiving)
+        native = self._page.make_track("audio" if kind == "audio" else "video")
+        self.pc.send_on(section.mid, self._page.adopt_track(native), stream_id=f"PA_{identity}|{sid}", track_id=sid)
+        await self.say(m.MediaSectionsRequirement())  # has the client offer anew
+
+    # -- from the server's peer connection --
+
+    def on_connection_state(self, state: str) -> None: ...
+
+    def on_ice_candidate(self, candidate: str) -> None:
+        self._said.append(asyncio.ensure_future(self.say(m.TrickleRequest(candidate))))
+
+    def on_track(self, arrival: TrackArrival) -> None:
+        self.media.append(arrival)
+
+    def on_data_channel(self, channel: DataChannel) -> DataChannelHandler:
+        self._channels[channel.label] = channel
+        return _Packets(self)
+
+
+class _Packets:
+    def __init__(self, server: Server) -> None:
+        self._server = server
+
+    def on_open(self) -> None: ...
+
+    def on_message(self, data: bytes | str) -> None:
+        assert isinstance(data, bytes)
+        self._server.packets.append(wire.decode_packet(data))
+
+    def on_buffered_amount_low(self) -> None: ...
+
+    def on_close(self) -> None: ...
+
+
+async def until(condition: Callable[[], object], turns: int = 300) -> None:
+    """Let the loop turn until a condition holds."""
+    for _ in range(turns):
+        if condition():
+            return
+        await asyncio.sleep(0)
+    for _ in range(50):
+        if condition():
+            return
+        await asyncio.sleep(0.02)  # the negotiation debounce is a real 20 ms
+    raise AssertionError("it did not come to that")

@@ -1,0 +1,225 @@
+"""What `from lk_pyodide import …` gives: complete, documented, and cheap to import."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import importlib
+import inspect
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from enum import Enum
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+import lk_pyodide
+from lk_pyodide.events import ROOM_EVENTS
+from tools.console import ROOT
+
+MODULES = [
+    f"lk_pyodide.{path.stem}"
+    for path in sorted((ROOT / "lk_pyodide").glob("*.py"))
+    if path.stem not in ("__init__", "_version")
+]
+INTERNAL = {"lk_pyodide.ports", "lk_pyodide.room_updates"}
+"""Modules that users have no business with."""
+REACHED_OTHERWISE = {"lk_pyodide.testing", "lk_pyodide.events"}
+"""Modules with names that are not all in the package itself: test doubles; and see test_events."""
+
+# The public API of the design, as far as it is built. Methods: of Room unless a class is named.
+CONTRACT = {
+    "": """Room RoomOptions RoomConnectOptions TrackPublishOptions VideoCaptureOptions AudioCaptureOptions
+        ScreenShareCaptureOptions VideoPresets VideoPresets43 ScreenSharePresets AudioPresets TrackSource TrackKind
+        ConnectionState DisconnectReason MediaDeviceFailure RpcError LiveKitError ConnectError RoomEvent
+        LocalParticipant RemoteParticipant Participant LocalTrack LocalAudioTrack LocalVideoTrack RemoteTrack
+        RemoteAudioTrack RemoteVideoTrack TrackPublication LocalTrackPublication RemoteTrackPublication AttachedElement
+        TrackSubscribed ParticipantConnected Disconnected DataPacket create_local_tracks set_log_level""",
+    "Room": """on once off wait_for events connect disconnect prepare_connection name state connection_state isconnected
+        sid get_sid metadata local_participant remote_participants get_local_devices can_playback_audio
+        can_playback_video start_audio start_video get_participant_by_identity active_speakers num_participants
+        num_publishers is_recording server_info __aenter__ __aexit__""",
+    "LocalParticipant": """enable_camera_and_microphone set_camera_enabled set_microphone_enabled
+        set_screen_share_enabled publish_track unpublish_track publish_data set_name set_metadata set_attributes""",
+    "Participant": """identity sid name metadata attributes kind permissions track_publications get_track_publication
+        is_camera_enabled is_microphone_enabled is_screen_share_enabled is_speaking audio_level connection_quality""",
+    "Track": "attach detach sid kind source name muted media_stream_track attached_elements",
+    "LocalTrack": "mute unmute stop get_rtc_stats_report dimensions",
+    "TrackPublication": "sid name kind source muted mime_type simulcasted dimensions track",
+    "RemoteTrackPublication": "set_subscribed subscribed track",
+    "AttachedElement": "mount detach",
+}
+PROMISED = [
+    pytest.param(owner, name, id=f"{owner}.{name}") for owner, names in CONTRACT.items() for name in names.split()
+]
+
+
+def public_names(module: ModuleType) -> set[str]:
+    """What a module defines without an underscore."""
+    tree = ast.parse(inspect.getsource(module))
+    names: set[str] = set()
+    for node in tree.body:
+        match node:
+            case ast.ClassDef(name=name) | ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
+                names.add(name)
+            case _:
+                pass
+    return {name for name in names if not name.startswith("_")}
+
+
+def public_classes() -> Iterator[type]:
+    for name in lk_pyodide.__all__:
+        value = getattr(lk_pyodide, name)
+        if inspect.isclass(value):
+            yield value
+
+
+def own_members(cls: type) -> Iterator[tuple[str, Any]]:
+    """What a class of ours defines itself, for users."""
+    generated = {entry.name for entry in dataclasses.fields(cls)} if dataclasses.is_dataclass(cls) else set[str]()
+    for name, value in vars(cls).items():
+        if not name.startswith("_") and name not in generated:
+            yield name, value
+
+
+# -- names -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("owner", "name"), PROMISED)
+def test_what_the_design_promises_is_there(owner: str, name: str) -> None:
+    holder = getattr(lk_pyodide, owner) if owner else lk_pyodide
+    assert hasattr(holder, name)
+    assert owner or name in lk_pyodide.__all__
+
+
+def test_the_package_says_all_that_it_has() -> None:
+    everything = lk_pyodide.__all__
+    assert len(everything) == len(set(everything))
+    namespace: dict[str, Any] = {}
+    exec("from lk_pyodide import *", namespace)
+    assert set(everything) <= namespace.keys()
+    modules = {name.rpartition(".")[2] for name in MODULES} | {"browser", "core", "session", "annotations"}
+    visible = {name for name in vars(lk_pyodide) if not name.startswith("_")} - modules
+    assert visible == set(everything) - {"__version__"}
+    assert not [name for name in everything if name.startswith("_") and name != "__version__"]
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_the_list_of_a_module_is_sorted_and_true(name: str) -> None:
+    module = importlib.import_module(name)
+    if name in INTERNAL:
+        assert not hasattr(module, "__all__")
+        return
+    listed: list[str] = module.__all__
+    assert listed == sorted(listed)
+    assert len(listed) == len(set(listed))
+    assert all(hasattr(module, each) for each in listed)
+    assert not [each for each in listed if each.startswith("_")]
+    if name not in REACHED_OTHERWISE:
+        foreign = [each for each in listed if getattr(getattr(module, each), "__module__", name) != name]
+        assert foreign == [], "a module lists what it defines"
+
+
+@pytest.mark.parametrize("name", [name for name in MODULES if name not in INTERNAL | {"lk_pyodide.testing"}])
+def test_what_a_module_lists_the_package_has(name: str) -> None:
+    module = importlib.import_module(name)
+    for each in module.__all__:
+        assert each in lk_pyodide.__all__, f"{name}.{each}"
+        assert getattr(lk_pyodide, each) is getattr(module, each)
+
+
+FOR_OUR_OWN_USE = {
+    # module → what it defines without an underscore and does not list
+    "lk_pyodide.devices": {"get_local_devices", "start_screen_capture"},
+    "lk_pyodide.local_track": {"wrap"},
+    "lk_pyodide.options": {"merged"},
+    "lk_pyodide.participant": {"Publishing"},
+    "lk_pyodide.types": {"member"},
+}
+
+
+@pytest.mark.parametrize("name", [name for name in MODULES if name not in INTERNAL])
+def test_what_is_not_listed_is_known_to_be_for_our_own_use(name: str) -> None:
+    module = importlib.import_module(name)
+    unlisted = public_names(module) - set(module.__all__)
+    assert unlisted <= FOR_OUR_OWN_USE.get(name, set()), "list it, or give it an underscore"
+
+
+def test_every_event_can_be_imported() -> None:
+    for event in ROOM_EVENTS.values():
+        assert getattr(lk_pyodide, event.__name__) is event
+
+
+# -- docstrings --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", sorted(set(lk_pyodide.__all__) - {"__version__", "EventName"}))
+def test_each_public_thing_says_what_it_is(name: str) -> None:
+    value = getattr(lk_pyodide, name)
+    text = value.__doc__ or ""
+    assert text.strip(), name
+    assert not text.startswith(f"{name}("), "written by a person, not by @dataclass"
+    first = text.strip().splitlines()[0]
+    assert first.endswith((".", ":", ";")) or len(text.strip().splitlines()) > 1, first
+
+
+MEMBERS = [
+    pytest.param(cls, name, value, id=f"{cls.__name__}.{name}")
+    for cls in public_classes()
+    if not issubclass(cls, Enum)
+    for name, value in own_members(cls)
+    if callable(value) or isinstance(value, property | staticmethod | classmethod)
+]
+
+
+@pytest.mark.parametrize(("cls", "name", "value"), MEMBERS)
+def test_each_public_method_and_property_is_documented(cls: type, name: str, value: Any) -> None:
+    text = inspect.getdoc(getattr(cls, name) if not isinstance(value, property) else value)
+    assert text, f"{cls.__name__}.{name}"
+
+
+AWAITABLE = [
+    pytest.param(cls, name, value, id=f"{cls.__name__}.{name}")
+    for cls in public_classes()
+    for name, value in own_members(cls)
+    if inspect.iscoroutinefunction(getattr(value, "__func__", value))
+    or str(getattr(value, "__annotations__", {}).get("return", "")).startswith("Awaitable")
+]
+
+
+@pytest.mark.parametrize(("cls", "name", "value"), AWAITABLE)
+def test_what_can_be_awaited_says_how_it_can_end(cls: type, name: str, value: Any) -> None:
+    text = inspect.getdoc(value) or ""
+    assert text[0].isupper() and "." in text
+    if inspect.signature(getattr(value, "__func__", value)).parameters.keys() - {"self"}:
+        told = any(word in text.lower() for word in ("args:", "raises:", "returns:", "otherwise as", "see "))
+        assert told, f"{cls.__name__}.{name} takes arguments: {text}"
+
+
+def test_there_is_something_to_await() -> None:
+    assert len(AWAITABLE) > 20 and len(MEMBERS) > 100
+
+
+# -- what importing costs ----------------------------------------------------------------------------------------------
+
+MEASURE = """
+import sys, time, json, asyncio, dataclasses, inspect, logging
+before, start = set(sys.modules), time.process_time()
+import lk_pyodide
+print(json.dumps([time.process_time() - start, sorted(set(sys.modules) - before)]))
+"""
+CHEAP = {"lk_pyodide", "pyee", "typing_extensions"}
+NEVER = {"google", "ssl", "http", "urllib.request", "email", "ctypes", "multiprocessing", "sqlite3", "xml", "unittest"}
+
+
+def test_importing_is_cheap() -> None:
+    result = subprocess.run([sys.executable, "-c", MEASURE], cwd=ROOT, capture_output=True, text=True, check=True)
+    seconds, loaded = json.loads(result.stdout)
+    roots = {name.partition(".")[0] for name in loaded}
+    assert roots - set(sys.stdlib_module_names) <= CHEAP
+    assert not [name for name in loaded if name in NEVER or name.partition(".")[0] in NEVER]
+    assert len([name for name in loaded if name.startswith("lk_pyodide")]) < 60
+    assert seconds < 2, f"{seconds:.2f} s of CPU; a tenth is usual"

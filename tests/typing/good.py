@@ -1,0 +1,261 @@
+"""Code as users write it: mypy --strict and pyright have nothing to say. Never run."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from functools import partial
+from typing import Any, assert_never, assert_type
+
+import lk_pyodide
+from lk_pyodide import (
+    ActiveSpeakersChanged,
+    Connected,
+    ConnectError,
+    ConnectErrorReason,
+    ConnectionState,
+    DataPacket,
+    DataReceived,
+    DeadlineExceeded,
+    DeviceInfo,
+    Disconnected,
+    DisconnectReason,
+    Event,
+    EventName,
+    EventStream,
+    LiveKitError,
+    LocalParticipant,
+    LocalTrack,
+    LocalTrackPublication,
+    LogLevel,
+    MediaDeviceFailure,
+    Participant,
+    ParticipantConnected,
+    RemoteAudioTrack,
+    RemoteParticipant,
+    RemoteTrack,
+    RemoteTrackPublication,
+    RemoteVideoTrack,
+    Room,
+    RoomEvent,
+    RoomOptions,
+    ScreenShareCaptureOptions,
+    TrackKind,
+    TrackMuted,
+    TrackPublication,
+    TrackPublishOptions,
+    TrackSource,
+    TrackSubscribed,
+    VideoCaptureOptions,
+    VideoPresets,
+    create_local_tracks,
+    set_log_extension,
+    set_log_level,
+)
+
+room = Room(
+    RoomOptions(
+        adaptive_stream=True,
+        dynacast=True,
+        video_capture_defaults=VideoCaptureOptions(resolution=VideoPresets.H720.resolution),
+    )
+)
+
+
+# -- handlers ----------------------------------------------------------------------------------------------------------
+
+
+@room.on("track_subscribed")
+def show(track: RemoteTrack, publication: RemoteTrackPublication, participant: RemoteParticipant) -> None:
+    track.attach("#stage")
+
+
+@room.on("track_subscribed")
+def with_fewer_arguments(track: RemoteTrack) -> None:
+    track.detach()
+
+
+@room.on("connected")
+async def asynchronously() -> None:
+    await room.local_participant.set_camera_enabled(True)
+
+
+@room.on(TrackSubscribed)
+def by_class(event: TrackSubscribed) -> int:
+    assert_type(event.track, RemoteTrack)
+    assert_type(event.participant, RemoteParticipant)
+    return 1
+
+
+@room.once(Disconnected)
+async def by_class_and_asynchronously(event: Disconnected) -> None:
+    assert_type(event.reason, DisconnectReason | int)
+
+
+@room.on(ParticipantConnected)
+def for_any_event(event: Event) -> None:
+    print(event.event_name)
+
+
+@room.on(RoomEvent.DataReceived)
+def by_constant(packet: DataPacket) -> None:
+    print(packet.data.decode(), packet.topic, packet.participant.identity if packet.participant else "the server")
+
+
+# decorators give the function back with its own type
+show(RemoteTrack.__new__(RemoteTrack), object.__new__(RemoteTrackPublication), object.__new__(RemoteParticipant))
+assert_type(by_class(object.__new__(TrackSubscribed)), int)
+
+
+class Application:
+    """Handlers that are methods."""
+
+    def __init__(self) -> None:
+        room.on("track_muted", self.muted).on(TrackMuted, self.muted_event).once(RoomEvent.Reconnected, self.back)
+        room.off("track_muted", self.muted).off(TrackMuted, self.muted_event)
+
+    def muted(self, participant: Participant, publication: TrackPublication) -> None:
+        print(participant.identity, publication.sid)
+
+    def muted_event(self, event: TrackMuted) -> None:
+        self.muted(event.participant, event.publication)
+
+    async def back(self) -> None:
+        await asyncio.sleep(0)
+
+
+room.on("connected", lambda: None).once("disconnected", print).on(Connected, lambda event: print(event))
+room.on("active_speakers_changed", partial(print, "speaking:")).on(ActiveSpeakersChanged, lambda e: print(e.speakers))
+
+
+def register(source: Room, name: EventName) -> None:
+    source.on(name, print)
+
+
+# -- waiting -----------------------------------------------------------------------------------------------------------
+
+
+async def wait() -> None:
+    connected = await room.wait_for(ParticipantConnected, timeout=5)
+    assert_type(connected, ParticipantConnected)
+    assert_type(connected.participant.identity, str)
+    checked = await room.wait_for(TrackMuted, check=lambda event: event.publication.sid == "TR_1")
+    assert_type(checked, TrackMuted)
+    by_name = await room.wait_for("participant_connected", timeout=5)
+    print(by_name.participant.identity)
+    try:
+        await room.wait_for(RoomEvent.Connected, timeout=1, check=lambda event: bool(event))
+    except DeadlineExceeded as late:
+        print(late.message)
+    except TimeoutError:
+        raise
+
+
+async def match_two() -> None:
+    stream = room.events(ParticipantConnected, Disconnected)
+    assert_type(stream, EventStream[ParticipantConnected | Disconnected])
+    async for event in stream:
+        match event:
+            case ParticipantConnected(who):
+                assert_type(who, RemoteParticipant)
+            case Disconnected(reason):
+                assert_type(reason, DisconnectReason | int)
+            case _:
+                assert_never(event)
+    print(stream.dropped)
+
+
+async def match_three() -> None:
+    async for event in room.events(ParticipantConnected, Disconnected, DataReceived):
+        match event:
+            case ParticipantConnected() | Disconnected():
+                pass
+            case DataReceived(packet):
+                assert_type(packet.data, bytes)
+            case _:
+                assert_never(event)
+
+
+async def other_streams() -> None:
+    async for one in room.events(DataReceived):
+        assert_type(one, DataReceived)
+    async for any_event in room.events():
+        assert_type(any_event, Event)
+    async for named in room.events("connected", RoomEvent.Disconnected, TrackMuted):
+        assert_type(named, Event)
+
+
+# -- the room ----------------------------------------------------------------------------------------------------------
+
+
+async def meet(url: str, token: str) -> None:
+    await room.prepare_connection(url, token)
+    try:
+        await room.connect(url, token, RoomOptions(auto_subscribe=False, max_retries=2))
+    except ConnectError as error:
+        if error.reason is ConnectErrorReason.NOT_ALLOWED:
+            print(error.status, error.message)
+        raise
+    me = room.local_participant
+    assert_type(me, LocalParticipant)
+    assert_type(room.state, ConnectionState)
+    assert_type(room.remote_participants, Mapping[str, RemoteParticipant])
+    await me.enable_camera_and_microphone()
+    await me.set_screen_share_enabled(True, ScreenShareCaptureOptions(audio=True))
+    for track in await create_local_tracks(audio=True, video=VideoCaptureOptions(facing_mode="user")):
+        assert_type(track, LocalTrack)
+        publication = await me.publish_track(track, TrackPublishOptions(simulcast=True, video_codec="vp8"))
+        assert_type(publication, LocalTrackPublication)
+        await publication.mute()
+        await me.unpublish_track(publication.sid)
+    await me.publish_data(b"...", reliable=True, topic="t", destination_identities=["ada"])
+    await me.publish_data("text")
+    devices = await Room.get_local_devices("videoinput")
+    assert_type(devices, list[DeviceInfo])
+    await room.disconnect()
+
+
+async def in_a_context(url: str, token: str) -> None:
+    async with Room() as other:
+        assert_type(other, Room)
+        await other.connect(url, token)
+
+
+def people(participant: RemoteParticipant) -> None:
+    publication = participant.get_track_publication(TrackSource.CAMERA)
+    assert_type(publication, RemoteTrackPublication | None)
+    if publication is not None and publication.track is not None and publication.kind is TrackKind.VIDEO:
+        assert_type(publication.track, RemoteTrack)
+        publication.track.attach()
+        publication.set_subscribed(False)
+    for sid, other in participant.track_publications.items():
+        assert_type(sid, str)
+        assert_type(other, RemoteTrackPublication)
+        if isinstance(other.track, RemoteVideoTrack | RemoteAudioTrack):
+            print(other.track.kind.name)
+
+
+def fill_in_field_by_field() -> RoomOptions:
+    options = RoomOptions()
+    options.adaptive_stream = True
+    options.publish_defaults = TrackPublishOptions()
+    options.publish_defaults.source = TrackSource.SOURCE_MICROPHONE
+    return options
+
+
+@room.on("media_devices_error")
+def failed(error: Exception, kind: str | None) -> None:
+    assert_type(MediaDeviceFailure.get_failure(error), MediaDeviceFailure)
+
+
+def log(level: LogLevel, text: str, context: Mapping[str, object]) -> None:
+    print(level.name, text, context)
+
+
+set_log_level("debug")
+set_log_level(LogLevel.warn, "signal")
+set_log_extension(log)
+set_log_extension(None)
+an_error: LiveKitError = lk_pyodide.errors.UsageError("x")
+version: str = lk_pyodide.__version__
+anything: Any = lk_pyodide.types.TrackKind.KIND_AUDIO

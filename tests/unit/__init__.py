@@ -1,0 +1,1 @@
+"""Tests of the modules beside the core, in plain Python."""

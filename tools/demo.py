@@ -1,0 +1,208 @@
+"""`make demo`: serves `build/site` on localhost, with a livekit-server beside it.
+
+The server takes the key that `livekit-server --dev` has, and listens on 127.0.0.1 only. The page has no secret: it asks
+`/token?room=&identity=&name=` here for a token. Variables: PORT (8080), LIVEKIT_PORT (7880; the two after it are for
+media), SERVER=none for no livekit-server.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import functools
+import json
+import os
+import shutil
+import signal
+import warnings
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from aiohttp import web
+from livekit import api
+
+from tools.console import BUILD, Stop, main, relative, say
+from tools.site import SITE
+
+LIVEKIT_PORT = 7880
+"""The environment may name another one."""
+DEV_KEY, DEV_SECRET = "devkey", "secret"
+START_SECONDS = 15.0
+END_SECONDS = 2.0
+
+
+def _config(port: int) -> str:
+    rtc = {
+        "tcp_port": port + 1,
+        "udp_port": port + 2,
+        "use_external_ip": False,
+        "node_ip": "127.0.0.1",
+        "enable_loopback_candidate": True,
+        # without an entry the server would send browsers to a public STUN server
+        "stun_servers": [f"127.0.0.1:{port + 2}"],
+    }
+    config = {
+        "port": port,
+        "bind_addresses": ["127.0.0.1"],
+        "keys": {DEV_KEY: DEV_SECRET},
+        "development": True,
+        "logging": {"level": "error"},
+        "rtc": rtc,
+    }
+    return json.dumps(config)  # JSON is YAML
+
+
+def serve() -> None:
+    """Serves until interrupted."""
+    if not (SITE / "index.html").is_file():
+        raise Stop(f"{relative(SITE)}/index.html is missing: run `make site`")
+    port, livekit_port = _port("PORT", 8080), _port("LIVEKIT_PORT", LIVEKIT_PORT)
+    with contextlib.suppress(KeyboardInterrupt, asyncio.CancelledError):
+        asyncio.run(_serve(port, livekit_port))
+
+
+def _port(variable: str, default: int) -> int:
+    text = os.environ.get(variable) or str(default)
+    if not text.isdecimal() or int(text) > 65535:
+        raise Stop(f"{variable}={text} is not a port number")
+    return int(text)
+
+
+async def _serve(port: int, livekit_port: int) -> None:
+    task = asyncio.current_task()
+    assert task is not None
+    # `kill` ends it like Ctrl-C does: livekit-server must not be left behind
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    async with livekit_server(livekit_port) as livekit, static_server(SITE, port, livekit) as address:
+        say(f"\n  Open {address} in Chrome or Firefox; open it twice to meet yourself.")
+        say("  Ctrl-C ends it.\n")
+        await asyncio.Event().wait()
+
+
+@contextlib.asynccontextmanager
+async def static_server(folder: Path, port: int, livekit: str | None = None) -> AsyncIterator[str]:
+    """Serves a folder on localhost and yields the address; port 0 takes a free one.
+
+    With the address of a LiveKit server that knows the development key, tokens for it are served, too.
+    """
+
+    async def index(request: web.Request) -> web.StreamResponse:
+        return web.FileResponse(folder / "index.html")
+
+    async def revalidate(request: web.Request, response: web.StreamResponse) -> None:
+        # a rebuilt wheel has the name of the old one: a cached copy must be asked about
+        response.headers["Cache-Control"] = "no-cache"
+
+    application = web.Application()
+    application.on_response_prepare.append(revalidate)
+    application.router.add_get("/", index)
+    if livekit is not None:
+        application.router.add_get("/token", functools.partial(_token, livekit))
+    application.router.add_static("/", folder)
+    runner = web.AppRunner(application)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, "localhost", port)
+        try:
+            await site.start()
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+            raise Stop(f"port {port} is taken: `make demo PORT=8081` uses another") from error
+        yield f"http://localhost:{runner.addresses[0][1]}/"
+    finally:
+        await runner.cleanup()
+
+
+async def _token(livekit: str, request: web.Request) -> web.Response:
+    """The address of the server, and a token for the room and identity that the query names."""
+    room, identity = request.query.get("room", ""), request.query.get("identity", "")
+    if not room or not identity:
+        raise web.HTTPBadRequest(text="/token?room=…&identity=…&name=…: which room, and who?")
+    return web.json_response({"url": livekit, "token": mint_token(room, identity, request.query.get("name", identity))})
+
+
+def mint_token(room: str, identity: str, name: str) -> str:
+    """A token that a server with the development key accepts, for six hours."""
+    grants = api.VideoGrants(room_join=True, room=room)
+    token = api.AccessToken(DEV_KEY, DEV_SECRET).with_identity(identity).with_name(name).with_grants(grants)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the well-known secret is shorter than secrets should be
+        return token.to_jwt()
+
+
+@contextlib.asynccontextmanager
+async def livekit_server(port: int | None = None) -> AsyncIterator[str | None]:
+    """Runs a livekit-server for the demo, if there is one and none is running; says what it did.
+
+    Yields its address, or None.
+    """
+    port = LIVEKIT_PORT if port is None else port
+    address = f"ws://127.0.0.1:{port}"
+    program = _livekit_program()
+    if os.environ.get("SERVER") == "none" or program is None:
+        say("  no livekit-server: " + ("SERVER=none" if program else "`make server` builds one"))
+        yield None
+    elif await _listening(port):
+        say(f"  something listens on 127.0.0.1:{port} already: taking it for your `livekit-server --dev`")
+        yield address
+    else:
+        process = await asyncio.create_subprocess_exec(program, "--config-body", _config(port))
+        try:
+            await _wait_until_up(process, port)
+            say(f"  livekit-server on {address}; development key {DEV_KEY}, secret {DEV_SECRET}")
+            watch = asyncio.create_task(_tell_when_it_ends(process))
+            try:
+                yield address
+            finally:
+                watch.cancel()
+        finally:
+            await _end(process)
+
+
+async def _tell_when_it_ends(process: asyncio.subprocess.Process) -> None:
+    status = await process.wait()
+    say(f"\n  livekit-server has ended (exit status {status}): nobody can join until you start the demo again.")
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        process.terminate()
+    try:
+        await asyncio.wait_for(process.wait(), END_SECONDS)
+    except TimeoutError:  # it waits until everyone has left
+        process.kill()
+        await process.wait()
+
+
+def _livekit_program() -> str | None:
+    if given := os.environ.get("LIVEKIT_SERVER"):
+        return given
+    built = BUILD / "bin" / "livekit-server"
+    return str(built) if built.is_file() else shutil.which("livekit-server")
+
+
+async def _wait_until_up(process: asyncio.subprocess.Process, port: int) -> None:
+    try:
+        async with asyncio.timeout(START_SECONDS):
+            # another program's port gives no event to wait for
+            while process.returncode is None and not await _listening(port):  # noqa: ASYNC110
+                await asyncio.sleep(0.1)
+    except TimeoutError:
+        raise Stop(f"livekit-server did not listen on port {port} within {START_SECONDS:.0f} s") from None
+    if process.returncode is not None:
+        raise Stop(f"livekit-server ended at once (exit status {process.returncode}); its reason is above")
+
+
+async def _listening(port: int) -> bool:
+    try:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+    except OSError:
+        return False
+    writer.close()
+    return True
+
+
+if __name__ == "__main__":
+    main(serve)

@@ -1,0 +1,60 @@
+"""Assembles `build/site`: the demo pages and everything they load, for any static host, under any path.
+
+    site/*.html ...       what is in demo/
+    site/pyscript/        @pyscript/core, from npm
+    site/pyodide/         Pyodide, from npm; our wheel and what it needs; a lock file that names exactly these
+
+A page there says `<script type="module" src="./pyscript/core.js">` and configures
+`{"interpreter": "./pyodide/pyodide.mjs", "packages": ["lk-pyodide"], "packages_cache": "passthrough"}`.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from tools.console import BUILD, NODE_MODULES, ROOT, WHEELS, Stop, main, relative, say
+from tools.lockfile import lockfile
+
+SITE = BUILD / "site"
+DEMO = ROOT / "demo"
+PYODIDE_FILES = ("pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm", "python_stdlib.zip")
+
+
+def make_site(pages: Path = DEMO, site: Path = SITE) -> None:
+    """Builds the site afresh.
+
+    Raises:
+        Stop: The pages, the npm packages or the wheels are missing.
+    """
+    if not any(pages.glob("*.html")):
+        raise Stop(f"{relative(pages)}/ has no pages: there is nothing to build a site from")
+    shutil.rmtree(site, ignore_errors=True)
+    shutil.copytree(pages, site, ignore=shutil.ignore_patterns("__pycache__", ".*"))
+    pyscript = NODE_MODULES / "@pyscript" / "core" / "dist"
+    shutil.copytree(_there(pyscript, "make npm"), site / "pyscript", ignore=shutil.ignore_patterns("*.map"))
+    copy_pyodide(site / "pyodide")
+    files = [path for path in site.rglob("*") if path.is_file()]
+    say(f"  {relative(site)}: {len(files)} files, {sum(path.stat().st_size for path in files) / 1e6:.1f} MB")
+
+
+def copy_pyodide(target: Path) -> None:
+    """Puts Pyodide, the wheels and their lock file into one folder."""
+    pyodide = _there(NODE_MODULES / "pyodide", "make npm")
+    wheels = sorted(_there(WHEELS, "make wheel").glob("*.whl"))
+    if not any(wheel.name.startswith("lk_pyodide-") for wheel in wheels):
+        raise Stop(f"our wheel is not in {relative(WHEELS)}: run `make wheel`")
+    target.mkdir(parents=True)
+    for source in [*(pyodide / name for name in PYODIDE_FILES), *wheels]:
+        shutil.copyfile(source, target / source.name)
+    (target / "pyodide-lock.json").write_text(lockfile(pyodide / "pyodide-lock.json", wheels))
+
+
+def _there(path: Path, remedy: str) -> Path:
+    if not path.exists():
+        raise Stop(f"{relative(path)} is missing: run `{remedy}`")
+    return path
+
+
+if __name__ == "__main__":
+    main(make_site)
