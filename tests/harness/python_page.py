@@ -58,14 +58,14 @@ class RunHandle(Generic[T]):
 
     async def reached(self, step: str, timeout: float = 30) -> Any:
         """Wait until the body calls `steps.reached(step, value)`; the value. A run that ends first is an error."""
-        waiting = asyncio.ensure_future(self._page.page.evaluate(js_call("lkPage.reached", self._run, step)))
-        await asyncio.wait([waiting, self._task], timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
-        if waiting.done() and not waiting.exception():
-            return decode(waiting.result())
-        waiting.cancel()
-        if self._task.done():
-            self._task.result()  # its own error says more
-        raise TimeoutError(f"the run did not reach {step!r} (within {timeout} s, or before its end)")
+        try:
+            async with asyncio.timeout(timeout):
+                return decode(await self._page.page.evaluate(js_call("lkPage.reached", self._run, step)))
+        except PageError:
+            await self.result()  # the run has ended: its own error says more
+            raise
+        except TimeoutError:
+            raise TimeoutError(f"the run did not reach {step!r} within {timeout} s") from None
 
     async def signal(self, step: str, value: object = None) -> None:
         """Let the body go on that waits in `steps.until(step)`."""
