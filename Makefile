@@ -5,10 +5,11 @@ PYTHON ?= python3
 VENV   := build/venv
 PY     := $(VENV)/bin/python
 MODULES := tests/harness/node_modules
+AGENT := lk_pyodide/_web/lk-agent.js
 SCHEMA := lk_pyodide/core/_schema.binpb
 export PYTHONUNBUFFERED := 1
 
-SOURCES := $(shell find lk_pyodide -type f -not -name '*.pyc' -not -name _schema.binpb 2>/dev/null)
+SOURCES := $(shell find lk_pyodide -type f -not -name '*.pyc' -not -name _schema.binpb -not -path '*/_web/*' 2>/dev/null)
 BUILDER := pyproject.toml hatch_build.py tools/schema.py tools/constraints.txt
 
 .DEFAULT_GOAL := help
@@ -33,10 +34,14 @@ $(SCHEMA): tools/schema.py $(VENV)/.stamp
 	@$(PY) -m tools.schema
 	@touch $@
 
-npm: $(MODULES)/.package-lock.json ## tests/harness/node_modules: Pyodide, PyScript, livekit-client, drivers
+npm: $(MODULES)/.package-lock.json $(AGENT) ## Pyodide, PyScript, livekit-client, drivers; the page's agent from web/
 
-$(MODULES)/.package-lock.json: tests/harness/package.json tests/harness/package-lock.json | python
+$(MODULES)/.package-lock.json: tests/harness/package.json tests/harness/package-lock.json web/package-lock.json | python
 	@$(PYTHON) -m tools.npm
+	@touch $@
+
+$(AGENT): $(shell find web -name node_modules -prune -o -name '*.js' -print) tools/web.py | $(MODULES)/.package-lock.json
+	@$(PYTHON) -m tools.web
 	@touch $@
 
 browsers: python ## find Chromium and Firefox, or install them with apt-get
@@ -47,7 +52,7 @@ server: $(VENV)/.stamp ## build/bin: livekit-server and test-server (Go from the
 
 wheel: build/wheels/.stamp ## build/wheels: our wheel and the ones it needs
 
-build/wheels/.stamp: $(SOURCES) $(BUILDER) tools/wheels.py $(wildcard README.md) LICENSE NOTICE $(SCHEMA)
+build/wheels/.stamp: $(SOURCES) $(BUILDER) tools/wheels.py $(wildcard README.md) LICENSE NOTICE $(SCHEMA) $(AGENT)
 	@$(PY) -m tools.wheels
 	@touch $@
 
@@ -77,5 +82,5 @@ demo: $(if $(filter none,$(SERVER)),,server) site ## serve it on localhost; PORT
 	@$(PY) -m tools.demo
 
 clean: ## remove everything that was made
-	rm -rf build tests/harness/node_modules $(SCHEMA)
+	rm -rf build tests/harness/node_modules web/node_modules lk_pyodide/_web $(SCHEMA)
 	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +

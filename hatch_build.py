@@ -1,6 +1,7 @@
-"""Build hook: puts the generated message schema into wheels, sdists and editable installs.
+"""Build hook: puts what is generated into wheels, sdists and editable installs.
 
-An sdist already carries the schema, so a wheel built from one takes it as it is and does not need livekit-protocol.
+That is the message schema, made by `tools/schema.py`, and the JavaScript of the page, made by `tools/web.py`. An sdist
+already carries both, so a wheel built from one takes them as they are and needs neither livekit-protocol nor Node.js.
 In a checkout the schema is made afresh whenever livekit-protocol can be imported (build isolation sees to that).
 """
 
@@ -16,13 +17,26 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 
-class SchemaHook(BuildHookInterface[Any]):
-    """Runs `tools/schema.py` before hatchling collects the files."""
+class GeneratedFilesHook(BuildHookInterface[Any]):
+    """Runs the tools before hatchling collects the files."""
 
     PLUGIN_NAME = "custom"
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         root = Path(self.root)
+        self._make_schema(root)
+        if version != "editable":  # in a checkout that is `make npm`'s part
+            self._make_web(root)
+
+    def _make_web(self, root: Path) -> None:
+        tool = _load(root / "tools" / "web.py")
+        if not (root / tool.WEB).is_dir():
+            self.app.display_info(f"{tool.OUT}: taken from the sdist")
+            return
+        for path in tool.write(root):
+            self.app.display_info(f"{path.relative_to(root)}: {path.stat().st_size} bytes")
+
+    def _make_schema(self, root: Path) -> None:
         tool = _load(root / "tools" / "schema.py")
         path = root / tool.SCHEMA
         if (root / "PKG-INFO").is_file() and path.is_file():
@@ -49,7 +63,7 @@ def _pinned(root: Path) -> str:
 
 def _load(path: Path) -> ModuleType:
     # by path: a build does not have the project on sys.path, and `tools` may be somebody else's package there
-    spec = importlib.util.spec_from_file_location("lk_pyodide_schema_tool", path)
+    spec = importlib.util.spec_from_file_location(f"lk_pyodide_{path.stem}_tool", path)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)

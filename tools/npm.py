@@ -1,4 +1,4 @@
-"""Runs `npm ci` in tests/harness: exactly what package-lock.json says. Needs the standard library only."""
+"""Runs `npm ci` in tests/harness and web: exactly what the lock files say. Needs the standard library only."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import re
 import shutil
 import subprocess
 
-from tools.console import NODE_MODULES, Stop, main, relative, run, say
+from tools import web
+from tools.console import NODE_MODULES, ROOT, Stop, main, relative, run, say
 
 NODE = 20
 
@@ -27,8 +28,14 @@ def install() -> None:
     # no install scripts: nothing here needs one (esbuild's only replaces a launcher); no warnings: they are about
     # versions of Node that packages for browsers were built with
     command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
-    run("npm ci", command, cwd=NODE_MODULES.parent)
+    for folder in (NODE_MODULES.parent, ROOT / "web"):
+        run(f"npm ci in {relative(folder)}", command, cwd=folder)
     say(f"  {relative(NODE_MODULES)}: Node.js {version}")
+    try:
+        for path in web.write(ROOT):
+            say(f"  {relative(path)}: {path.stat().st_size / 1000:.0f} kB")
+    except web.WebError as error:
+        raise Stop(str(error)) from error
 
 
 if __name__ == "__main__":

@@ -22,8 +22,11 @@ from tools.console import ROOT, WHEELS, Stop, main, relative, run, say
 
 PAGE_PYTHON = "3.14"
 """The Python of Pyodide 314."""
+# `any` and `none`: protobuf also has wheels with native code, and pip would prefer one that fits this machine
+PURE = ("--only-binary=:all:", "--platform", "any", "--implementation", "py", "--abi", "none")
+"""What makes `pip download` take pure-Python wheels."""
 
-_SOURCES = (".gitignore", "lk_pyodide", "tools", "hatch_build.py", "pyproject.toml", "README.md", "LICENSE", "NOTICE")
+_SOURCES = (".gitignore", "lk_pyodide", "tools", "web", "hatch_build.py", "pyproject.toml", "README.md", "LICENSE", "NOTICE")
 
 
 def make_wheels() -> None:
@@ -97,7 +100,7 @@ def copy_sources(target: Path) -> Path:
     for name in _SOURCES:
         source = ROOT / name
         if source.is_dir():
-            ignored = shutil.ignore_patterns("__pycache__", "*.binpb")
+            ignored = shutil.ignore_patterns("__pycache__", "*.binpb", "_web")
             # copy, not copy2: time stamps must not matter
             shutil.copytree(source, target / name, ignore=ignored, copy_function=shutil.copy)
         else:
@@ -127,9 +130,7 @@ def _download(requirements: list[str]) -> None:
             missing.append(requirement)
     if not missing:
         return
-    # `any` and `none`: protobuf also has wheels with native code, and pip would prefer one that fits this machine
-    pure = ["--only-binary=:all:", "--platform", "any", "--implementation", "py", "--abi", "none"]
-    download = [sys.executable, "-m", "pip", "download", "--no-deps", "--python-version", PAGE_PYTHON, *pure]
+    download = [sys.executable, "-m", "pip", "download", "--no-deps", "--python-version", PAGE_PYTHON, *PURE]
     run("download wheels", [*download, "--dest", WHEELS, *missing])
 
 

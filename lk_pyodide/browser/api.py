@@ -151,6 +151,13 @@ class WebSocket(Protocol):
         """Keep a frame that the page sends by itself, synchronously, when it is being left; then it closes."""
         ...
 
+    def set_keep_alive(self, data: bytes | None, interval: float, /) -> None:
+        """Keep a frame that the page sends by itself whenever nothing was sent for ``interval`` seconds.
+
+        For a worker's Python that is busy. On the page itself nothing can, while Python keeps its thread busy.
+        """
+        ...
+
     def close(self, code: int = 1000, reason: str = "") -> None:
         """Close and forget: no handler method is called any more."""
         ...
@@ -379,7 +386,11 @@ class Subscription(Protocol):
 
 
 class Browser(Protocol):
-    """One browser page, as seen from Python."""
+    """One browser page, as seen from Python. Whoever uses it awaits ``ready()`` first."""
+
+    async def ready(self) -> None:
+        """Reach the page. Raises UnsupportedHostError, which says what is missing."""
+        ...
 
     @property
     def info(self) -> BrowserInfo: ...

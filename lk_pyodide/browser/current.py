@@ -1,4 +1,4 @@
-"""Finds the browser that this Python runs in."""
+"""Finds the browser that this Python runs in: on the page's thread, or in a worker of it."""
 
 from __future__ import annotations
 
@@ -10,13 +10,19 @@ from lk_pyodide.errors import UnsupportedHostError
 
 __all__ = ["current"]
 
+_PORT_TIMEOUT = 2.0
+"""Seconds for a page's agent to answer a worker: it is there, or it is not."""
+
+_NOTEBOOK_TIMEOUT = 10.0
+"""Seconds for a notebook to show the agent: it may have much else to show."""
+
 
 @cache
 def current() -> Browser:
     """Give the page's one :class:`~lk_pyodide.browser.api.Browser`, found out at the first call.
 
     Raises:
-        UnsupportedHostError: Python does not run in a page.
+        UnsupportedHostError: Python does not run in a browser.
     """
     platform: str = sys.platform  # a str, or type checkers take what follows for unreachable
     if platform != "emscripten":
@@ -30,10 +36,14 @@ def current() -> Browser:
 
         return DirectBrowser()
     if hasattr(js, "WorkerGlobalScope"):
-        raise UnsupportedHostError(
-            "this Python runs in a worker, from which this version of lk_pyodide cannot reach the page: "
-            'run it on the page itself (<script type="py"> without the worker attribute)'
-        )
+        from lk_pyodide.browser.bridge import BridgeBrowser
+        from lk_pyodide.browser.bridge.carrier import ask_for_port, wait_for_agent
+
+        if "pyodide_kernel" in sys.modules:  # JupyterLite's
+            from lk_pyodide.browser.bridge.notebook import show_agent
+
+            return BridgeBrowser(lambda: wait_for_agent(show_agent, _NOTEBOOK_TIMEOUT))
+        return BridgeBrowser(lambda: ask_for_port(_PORT_TIMEOUT))
     raise UnsupportedHostError(
         "this Python runs in JavaScript, but not in a browser page; "
         "tests can use Room(browser=lk_pyodide.testing.FakeBrowser())"

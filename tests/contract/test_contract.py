@@ -1,4 +1,4 @@
-"""One suite for all implementations of the waist: ``fake`` in this process, ``direct`` in real browsers."""
+"""One suite for all implementations of the waist: ``fake`` in this process, ``direct`` and ``bridge`` in browsers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from lk_pyodide.browser.api import Browser, FetchResult
 from lk_pyodide.browser.fake import FakeBrowser, FakeRequest, FakeServerSocket
 from tests.contract.echo import Echo
 from tests.harness.python_page import PythonPage
-from tests.inpage.contract import CASES, NATIVE_CASES, run_case
+from tests.inpage.contract import CASES, NATIVE_CASES, reach_page, run_case, run_case_over_bridge
 from tests.inpage.contract_kit import settle
 
 _NAMES = {"chromium": "chrome", "firefox": "firefox"}
@@ -20,6 +20,7 @@ _NAMES = {"chromium": "chrome", "firefox": "firefox"}
 class FakeEnv:
     """A fake browser, with the echo server inside."""
 
+    on_page = True
     name = "chrome"
     echo_url = "ws://fake/echo"
     refused_url = "ws://fake/refused"
@@ -32,15 +33,15 @@ class FakeEnv:
         self.fake.serve(self.refused_url, _refuse)
         self.fake.respond(self.http_url, _say_hello)
 
-    def leave_page(self) -> None:
+    async def leave_page(self) -> None:
         """The page is left."""
         self.fake.leave_page()
 
-    def go_online(self, online: bool) -> None:
+    async def go_online(self, online: bool) -> None:
         """The network comes or goes."""
         self.fake.set_online(online)
 
-    def change_devices(self) -> None:
+    async def change_devices(self) -> None:
         """A device goes."""
         self.fake.set_devices(self.fake.media_devices.devices[:-1])
 
@@ -48,7 +49,7 @@ class FakeEnv:
         """A track that is not ours."""
         return self.fake.make_track("video")
 
-    def add_node(self, tag: str, name: str) -> None:
+    async def add_node(self, tag: str, name: str) -> None:
         """Put an element on the page."""
         self.fake.add_node(f"#{name}", tag)
 
@@ -87,3 +88,14 @@ async def test_direct(case: str, python_page: PythonPage, echo_server: str) -> N
 async def test_native(case: str, python_page: PythonPage, echo_server: str) -> None:
     """What only native objects can show."""
     await python_page.run(run_case, case=case, browser_name=_NAMES[python_page.browser_name], server=echo_server)
+
+
+@pytest.mark.parametrize("carrier", ["port", "broadcast"])
+@pytest.mark.parametrize("case", CASES)
+async def test_bridge(case: str, carrier: str, worker_python: PythonPage, echo_server: str) -> None:
+    """The case holds from a worker, over both carriers, and neither side keeps anything of it."""
+    name = _NAMES[worker_python.browser_name]
+    await worker_python.prepare(reach_page, carrier=carrier, host="worker")
+    await worker_python.run(
+        run_case_over_bridge, case=case, carrier=carrier, host="worker", browser_name=name, server=echo_server
+    )

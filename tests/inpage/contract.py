@@ -1,4 +1,4 @@
-"""The contract of the waist, run in a page over ``direct``. The same cases run in CPython over ``fake``."""
+"""The contract of the waist, run over ``direct`` in a page, ``bridge`` in a worker, ``fake`` in CPython."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ NATIVE_CASES = (
 
 
 async def run_case(*, case: str, browser_name: str, server: str) -> None:
-    """Run one case in this page.
+    """Run one case over ``direct``, in this page.
 
     Args:
         case: its name in ``CASES`` or ``NATIVE_CASES``.
@@ -47,3 +47,32 @@ async def run_case(*, case: str, browser_name: str, server: str) -> None:
         await {**CASES, **{native.__name__: native for native in NATIVE}}[case](env)
     finally:
         env.close()
+
+
+async def reach_page(*, carrier: str, host: str) -> None:
+    """Reach the page from this worker, once for all cases over this carrier."""
+    from tests.inpage import contract_worker
+
+    await contract_worker.reach_page(carrier, host)
+
+
+async def run_case_over_bridge(*, case: str, carrier: str, host: str, browser_name: str, server: str) -> None:
+    """Run one case over ``bridge``, in this worker.
+
+    Args:
+        case: its name in ``CASES``.
+        carrier: ``port`` or ``broadcast``.
+        host: name of the harness's host.
+        browser_name: what ``BrowserInfo.name`` has to be.
+        server: host and port of ``tests.contract.echo``.
+    """
+    from tests.inpage.contract_worker import WorkerEnv, reach_page
+
+    browser = await reach_page(carrier, host)
+    env = WorkerEnv(browser, host, browser_name, server)
+    before = await browser.count_objects()
+    try:
+        await CASES[case](env)
+    finally:
+        await env.close()
+    assert await browser.count_objects() == before, "the page keeps something of it"

@@ -31,7 +31,8 @@ async def user_media(env: Env) -> None:
             assert track.label
             assert track.settings.device_id
             assert track.ready_state == "live"
-            assert track.native is not None
+            if env.on_page:
+                assert track.native is not None
         video = next(track for track in tracks if track.kind == "video")
         assert (video.settings.width, video.settings.height) == (320, 240)
         log = TrackLog()
@@ -106,12 +107,13 @@ async def display_media(env: Env) -> None:
 
 
 async def adopted_track(env: Env) -> None:
-    """A track that somebody else made can be wrapped; anything else cannot."""
-    track = env.browser.adopt_track(env.make_native_track())
-    assert track.kind == "video"
-    track.close()
-    assert track.ready_state == "live"
-    env.browser.adopt_track(env.make_native_track()).stop()
+    """A track that somebody else made can be wrapped, where it can be had; anything else cannot."""
+    if env.on_page:
+        track = env.browser.adopt_track(env.make_native_track())
+        assert track.kind == "video"
+        track.close()
+        assert track.ready_state == "live"
+        env.browser.adopt_track(env.make_native_track()).stop()
     for wrong in (None, 5, "track", object()):
         with raises(TrackInvalidError):
             env.browser.adopt_track(wrong)
@@ -280,6 +282,9 @@ async def statistics(env: Env) -> None:
 # -- elements ----------------------------------------------------------------------------------------------------------
 
 
+_NOWHERE = ("#nowhere", "p[")
+
+
 def _element(
     env: Env, closer: Closer, kind: MediaKind, target: object | None = None
 ) -> tuple[MediaElement, ElementLog]:
@@ -293,7 +298,7 @@ async def element_plays(env: Env) -> None:
     """Tracks play in elements made here, on the page or not; detaching and closing are silent."""
     with Closer() as closer:
         audio, video = await closer.capture(env, "audio", "video")
-        env.add_node("div", "stage")
+        await env.add_node("div", "stage")
         sound, sound_log = _element(env, closer, "audio")
         picture, picture_log = _element(env, closer, "video", "#stage")
         sound.attach(audio)
@@ -335,7 +340,7 @@ async def element_of_the_page(env: Env) -> None:
     """An element that is on the page is used itself, by two users even, and stays there."""
     with Closer() as closer:
         audio, video = await closer.capture(env, "audio", "video")
-        env.add_node("video", "mine")
+        await env.add_node("video", "mine")
         picture, picture_log = _element(env, closer, "video", "#mine")
         sound, _ = _element(env, closer, "audio", "#mine")
         picture.attach(video)
@@ -350,10 +355,10 @@ async def element_of_the_page(env: Env) -> None:
 
 async def element_target_wrong(env: Env) -> None:
     """A target that is not there is the caller's error, and is named."""
-    env.add_node("audio", "speaker")
+    await env.add_node("audio", "speaker")
     with Closer() as closer:
         element, _ = _element(env, closer, "video")
-        for target in ("#nowhere", "p[", 5, object()):
+        for target in (5, object(), *(_NOWHERE if env.on_page else ())):
             for action in (
                 lambda target=target: _element(env, closer, "video", target),
                 lambda t=target: element.mount(t),
@@ -362,8 +367,26 @@ async def element_target_wrong(env: Env) -> None:
                     action()
                 if isinstance(target, str):
                     assert target in str(caught.value)
-        with raises(UsageError):
-            _element(env, closer, "video", "#speaker")
+        if env.on_page:
+            with raises(UsageError):
+                _element(env, closer, "video", "#speaker")
+
+
+async def element_target_wrong_elsewhere(env: Env) -> None:
+    """From a worker a selector can only be tried: the handler hears of it, or the log."""
+    if env.on_page:
+        return
+    await env.add_node("audio", "speaker")
+    with Closer() as closer, recorded_log() as lines:
+        for target in (*_NOWHERE, "#speaker"):
+            _, log = _element(env, closer, "video", target)
+            _name, message = await log.wait("play_failed")
+            assert target in str(message) or target == "#speaker"
+        element, log = _element(env, closer, "video")
+        for target in _NOWHERE:
+            element.mount(target)
+        await element.play()
+        assert [target for target, line in zip(_NOWHERE, lines, strict=True) if target not in line] == []
 
 
 async def element_replaces_track(env: Env) -> None:
@@ -491,6 +514,7 @@ CASES = (
     element_plays_remote,
     element_of_the_page,
     element_target_wrong,
+    element_target_wrong_elsewhere,
     element_replaces_track,
     element_closed,
     element_handler_raises,

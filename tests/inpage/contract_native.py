@@ -76,8 +76,8 @@ async def element_state(env: Env) -> None:
     """A picture without sound is muted so that it may start; with the last track the source goes."""
     with Closer() as closer:
         audio, video = await closer.capture(env, "audio", "video")
-        env.add_node("video", "mine")
-        env.add_node("div", "stage")
+        await env.add_node("video", "mine")
+        await env.add_node("div", "stage")
         made, made_log = env.browser.new_element("video", "#stage", ElementLog()), ElementLog()
         found = env.browser.new_element("video", js.document.querySelector("#mine"), made_log)
         closer.add(made, found)
@@ -216,7 +216,7 @@ async def last_words_at_once(env: Env) -> None:
         socket.set_last_words(b"goodbye")
         states: list[int] = []
         page.on_call = lambda _: states.append(socket._native.readyState)
-        env.leave_page()
+        await env.leave_page()
         assert states == [2]  # CLOSING
         watch.close()
 

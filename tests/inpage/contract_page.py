@@ -9,6 +9,8 @@ from lk_pyodide.browser.ffi import Js, js
 class PageEnv:
     """The page that this runs in."""
 
+    on_page = True
+
     def __init__(self, name: str, server: str) -> None:
         self.browser = current()
         self.name = name
@@ -18,15 +20,15 @@ class PageEnv:
         self._nodes: list[Js] = []
         self._tracks: list[Js] = []
 
-    def leave_page(self) -> None:
+    async def leave_page(self) -> None:
         """What the browser does to a page that is being left; but this one stays."""
         js.window.dispatchEvent(js.PageTransitionEvent.new("pagehide"))
 
-    def go_online(self, online: bool) -> None:
+    async def go_online(self, online: bool) -> None:
         """The network comes or goes."""
         js.window.dispatchEvent(js.Event.new("online" if online else "offline"))
 
-    def change_devices(self) -> None:
+    async def change_devices(self) -> None:
         """A device comes or goes."""
         js.navigator.mediaDevices.dispatchEvent(js.Event.new("devicechange"))
 
@@ -36,7 +38,7 @@ class PageEnv:
         self._tracks.append(track)
         return track
 
-    def add_node(self, tag: str, name: str) -> None:
+    async def add_node(self, tag: str, name: str) -> None:
         """Put an element on the page."""
         node = js.document.createElement(tag)
         node.id = name

@@ -180,8 +180,9 @@ async def last_words(env: Env) -> None:
         other.set_last_words(b"nothing after all")
         other.set_last_words(None)
         page.on_call = lambda _: socket.send(b"too late")
-        env.leave_page()
-        assert page.calls == page_late.calls == [("page_hide",)]
+        await env.leave_page()
+        await page.wait("page_hide")
+        await page_late.wait("page_hide")
         await witness.wait("message", 2)
         assert [values[0] for values in witness.get("message")] == [b"goodbye", "closed:1000"]
         other.send(b"still here")
@@ -190,7 +191,8 @@ async def last_words(env: Env) -> None:
         watch.close()
         late_watch.close()
         await log.wait("close")
-        env.leave_page()
+        await env.leave_page()
+        await settle()
         assert page.calls == page_late.calls == [("page_hide",)]
 
 
@@ -199,22 +201,22 @@ async def page_events(env: Env) -> None:
     first, second = PageLog(), PageLog()
     watch, other = env.browser.watch_page(first), env.browser.watch_page(second)
     first.on_call = lambda name: watch.close() if name == "device_change" else None
-    env.go_online(False)
-    env.go_online(True)
-    env.change_devices()
-    env.change_devices()
-    env.go_online(False)
+    await env.go_online(False)
+    await env.go_online(True)
+    await env.change_devices()
+    await env.change_devices()
+    await env.go_online(False)
     await second.until(lambda: len(second.calls) == 5, "five events")
     assert first.calls == [("online", False), ("online", True), ("device_change",)]
     with recorded_log() as lines:
         second.on_call = lambda name: 1 / 0
-        env.leave_page()
-        env.go_online(True)
+        await env.leave_page()
+        await env.go_online(True)
         await second.until(lambda: len(second.calls) == 7, "seven events")
     assert len(lines) == 2
     other.close()
     watch.close()
-    env.go_online(False)
+    await env.go_online(False)
     await settle()
     assert len(second.calls) == 7
 

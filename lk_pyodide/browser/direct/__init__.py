@@ -41,6 +41,9 @@ class DirectBrowser:
         is_safari = self._info.name == "safari"
         self._elements = Elements(is_safari=is_safari, is_late=is_safari or self._info.name == "firefox")
 
+    async def ready(self) -> None:
+        """Nothing to wait for: Python is on the page."""
+
     @property
     def info(self) -> BrowserInfo:
         """What was known at the start."""

@@ -19,7 +19,7 @@ from lk_pyodide.browser.api import (
 )
 from lk_pyodide.browser.direct.channel import DirectDataChannel
 from lk_pyodide.browser.direct.media import DirectTrack, get_native
-from lk_pyodide.browser.direct.sender import DirectReceiver, DirectSender, read_stats, to_w3c
+from lk_pyodide.browser.direct.sender import DirectReceiver, DirectSender, read_stats
 from lk_pyodide.browser.ffi import (
     Js,
     JsException,
@@ -33,6 +33,7 @@ from lk_pyodide.browser.ffi import (
     translate,
 )
 from lk_pyodide.browser.guard import closed_error, logger, with_fallback
+from lk_pyodide.browser.w3c import channel_to_w3c, config_to_w3c, encoding_to_w3c
 from lk_pyodide.errors import BrowserError
 
 
@@ -43,7 +44,7 @@ class DirectPeerConnection:
         self._is_firefox = is_firefox
         self._handler: PeerConnectionHandler | None = handler
         with translate():
-            self._native: Js = js.RTCPeerConnection.new(to_js_json(_config_to_w3c(config)))
+            self._native: Js = js.RTCPeerConnection.new(to_js_json(config_to_w3c(config)))
         self._connection_state = "new"
         self._signaling_state = "stable"
         self._channels: list[DirectDataChannel] = []
@@ -72,17 +73,15 @@ class DirectPeerConnection:
         """Use other ICE servers from the next gathering on."""
         if self._native is not None:
             with translate():
-                self._native.setConfiguration(to_js_json(_config_to_w3c(config)))
+                self._native.setConfiguration(to_js_json(config_to_w3c(config)))
 
     def create_data_channel(
         self, label: str, init: DataChannelInit, handler: DataChannelHandler, /
     ) -> DirectDataChannel:
         """Open a data channel."""
-        options: dict[str, Json] = {"ordered": init.ordered}
-        if init.max_retransmits is not None:
-            options["maxRetransmits"] = init.max_retransmits
         with translate():
-            channel = DirectDataChannel(self._get_native().createDataChannel(label, to_js_json(options)))
+            native = self._get_native().createDataChannel(label, to_js_json(channel_to_w3c(init)))
+        channel = DirectDataChannel(native)
         channel.start(handler)
         self._keep(channel)
         return channel
@@ -97,7 +96,7 @@ class DirectPeerConnection:
         native, js_track = self._get_native(), get_native(track)
         options: dict[str, Json] = {"direction": "sendonly"}
         if init.encodings:
-            options["sendEncodings"] = [to_w3c(encoding) for encoding in init.encodings]
+            options["sendEncodings"] = [encoding_to_w3c(encoding) for encoding in init.encodings]
         js_options = to_js_json(options)
         js_options.streams = js.Array.of(js.MediaStream.new(js.Array.of(js_track)))
         with translate():
@@ -234,13 +233,3 @@ async def _prefer(sender: DirectSender, preference: str) -> None:
 
 def _on_bad_candidate(error: BaseException) -> None:
     logger.warning("the browser refused a remote ICE candidate (%s)", get_error_name(error))
-
-
-def _config_to_w3c(config: RtcConfig) -> dict[str, Json]:
-    servers: list[Json] = []
-    for server in config.ice_servers:
-        item: dict[str, Json] = {"urls": list(server.urls)}
-        if server.username or server.credential:
-            item.update(username=server.username, credential=server.credential)
-        servers.append(item)
-    return {"iceServers": servers, "iceTransportPolicy": config.ice_transport_policy}

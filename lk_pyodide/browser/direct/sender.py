@@ -10,30 +10,11 @@ from lk_pyodide.browser.api import Encoding, Json, MediaTrack
 from lk_pyodide.browser.direct.media import get_native
 from lk_pyodide.browser.ffi import Js, Waiting, forget, from_js_json, js, jsnull, to_future
 from lk_pyodide.browser.guard import closed_error, logger
+from lk_pyodide.browser.w3c import encoding_to_w3c
 from lk_pyodide.errors import BrowserError
-
-_FIELDS = {
-    "max_bitrate": "maxBitrate",
-    "max_framerate": "maxFramerate",
-    "scale_resolution_down_by": "scaleResolutionDownBy",
-    "priority": "priority",
-    "scalability_mode": "scalabilityMode",
-}
 
 _FAINT: dict[str, Json] = {"scaleResolutionDownBy": 4, "maxBitrate": 10, "maxFramerate": 2}
 """Firefox goes on sending what is not active: this is as little as it can be made to send (livekit-client's values)."""
-
-
-def to_w3c(encoding: Encoding) -> dict[str, Json]:
-    """The encoding as an ``RTCRtpEncodingParameters`` without what is left to the browser."""
-    given: dict[str, Json] = {"active": encoding.active}
-    if encoding.rid is not None:
-        given["rid"] = encoding.rid
-    for name, key in _FIELDS.items():
-        value = getattr(encoding, name)
-        if value is not None:
-            given[key] = value
-    return given
 
 
 async def read_stats(native: Js, waiting: Waiting) -> Sequence[Mapping[str, Json]]:
@@ -108,7 +89,7 @@ class DirectSender:
             await self._waiting.wait(asyncio.shield(self._changing))
 
     def _overwrite(self, js_encoding: Js, key: str | int, encoding: Encoding) -> None:
-        values = to_w3c(encoding)
+        values = encoding_to_w3c(encoding)
         values.pop("rid", None)
         if not self._stops_inactive:
             if not encoding.active:

@@ -62,6 +62,9 @@ class DirectWebSocket:
             self._page.remove_speaker(self._speak)
         self._js_last_words = None if data is None else to_js_bytes(data)
 
+    def set_keep_alive(self, data: bytes | None, interval: float, /) -> None:
+        """Nobody could send it: while Python is busy the page's thread is."""
+
     def close(self, code: int = 1000, reason: str = "") -> None:
         """Close and forget."""
         check_close(code, reason)

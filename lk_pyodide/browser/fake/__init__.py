@@ -108,6 +108,9 @@ class FakeBrowser:
 
     # -- the waist
 
+    async def ready(self) -> None:
+        """Nothing to wait for."""
+
     @property
     def info(self) -> BrowserInfo:
         """Which browser it says it is."""

@@ -111,6 +111,7 @@ class FakeWebSocket:
         self._server: FakeServerSocket | None = None
         self._early: list[bytes] | None = []
         self._last_words: bytes | None = None
+        self.keep_alive: tuple[bytes, float] | None = None
         self._closing = False
         self.soon(self._connect)
         browser.opened(self)
@@ -131,6 +132,10 @@ class FakeWebSocket:
     def set_last_words(self, data: bytes | None, /) -> None:
         """Keep what is sent when the page is left."""
         self._last_words = None if self._handler is None else data
+
+    def set_keep_alive(self, data: bytes | None, interval: float, /) -> None:
+        """Keep what a real page would send while Python is busy; tests read it."""
+        self.keep_alive = None if data is None or self._handler is None else (data, interval)
 
     def close(self, code: int = 1000, reason: str = "") -> None:
         """Close and forget."""

@@ -1,0 +1,89 @@
+"""What a contract case can do to the page, from a worker. Only imported in one."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import json
+from collections.abc import Callable
+from itertools import count
+
+from lk_pyodide.browser.api import Browser
+from lk_pyodide.browser.bridge import BridgeBrowser
+from lk_pyodide.browser.bridge.carrier import ask_for_port, wait_for_agent
+from lk_pyodide.browser.ffi import Js, Listeners, js
+
+
+class WorkerEnv:
+    """The page of this worker; ``tests/harness/page_actions.js`` does what is asked there."""
+
+    on_page = False
+
+    def __init__(self, browser: BridgeBrowser, host: str, name: str, server: str) -> None:
+        self.browser: Browser = browser
+        self.name = name
+        self.echo_url = f"ws://{server}/echo"
+        self.refused_url = f"ws://{server}/refused"
+        self.http_url = f"http://{server}/hello"
+        self._calls = count(1)
+        self._waiting: dict[int, asyncio.Future[None]] = {}
+        self._js_channel = js.BroadcastChannel.new(f"lk-actions-{host}")
+        self._listeners = Listeners()
+        self._listeners.add(self._js_channel, self._on_message, "message")
+
+    async def leave_page(self) -> None:
+        """What the browser does to a page that is being left; but this one stays."""
+        await self._act("leavePage")
+
+    async def go_online(self, online: bool) -> None:
+        """The network comes or goes."""
+        await self._act("goOnline", online)
+
+    async def change_devices(self) -> None:
+        """A device comes or goes."""
+        await self._act("changeDevices")
+
+    async def add_node(self, tag: str, name: str) -> None:
+        """Put an element on the page."""
+        await self._act("addNode", tag, name)
+
+    def make_native_track(self) -> object:
+        """There is none in a worker."""
+        raise AssertionError("this environment is not on the page")
+
+    async def close(self) -> None:
+        """Take away what was put on the page."""
+        await self._act("cleanUp")
+        self._listeners.close()
+        self._js_channel.close()
+
+    async def _act(self, action: str, *args: object) -> None:
+        call = next(self._calls)
+        self._waiting[call] = asyncio.get_running_loop().create_future()
+        self._js_channel.postMessage(json.dumps({"call": call, "action": action, "args": args}))
+        async with asyncio.timeout(10):
+            await self._waiting[call]
+
+    def _on_message(self, event: Js) -> None:
+        self._waiting.pop(json.loads(event.data)["done"]).set_result(None)
+
+
+@functools.cache
+def _browser(carrier: str, host: str) -> BridgeBrowser:
+    if carrier == "port":
+        return BridgeBrowser(lambda: ask_for_port(2.0))
+    return BridgeBrowser(lambda: wait_for_agent(functools.partial(_show, host), 10.0))
+
+
+async def reach_page(carrier: str, host: str) -> BridgeBrowser:
+    """The one browser of this worker for each carrier."""
+    browser = _browser(carrier, host)
+    await browser.ready()
+    return browser
+
+
+def _show(host: str, token: str) -> Callable[[], None]:
+    """In place of a notebook's output, the page's script calls the agent."""
+    js_channel = js.BroadcastChannel.new(f"lk-actions-{host}")
+    js_channel.postMessage(json.dumps({"call": 0, "action": "serve", "args": [token]}))
+    return js_channel.close  # type: ignore[no-any-return]

@@ -1,0 +1,101 @@
+const isFirefox = /firefox/i.test(navigator.userAgent);
+// Firefox goes on sending what is not active: this is as little as it can be made to send (livekit-client's values).
+const FAINT = {scaleResolutionDownBy: 4, maxBitrate: 10, maxFramerate: 2};
+
+/** An RTCStatsReport as plain data. */
+export async function readStats(native) {
+  return [...(await native.getStats()).values()];
+}
+
+/** An RTCRtpSender. */
+export class Sender {
+  static calls = ["replaceTrack", "setEncodings", "getStats", "remove"];
+  #session;
+  #connection;
+  #native;
+  #faint = new Map(); // what encodings were before they became faint
+  #changing = Promise.resolve();
+
+  constructor(session, connection, native) {
+    this.#session = session;
+    this.#connection = connection;
+    this.#native = native;
+  }
+
+  async replaceTrack(track) {
+    await this.#native.replaceTrack(track === null ? null : this.#session.get(track).native);
+  }
+
+  /** Overwrite fields of the encodings, matched by rid, or by place; gives those that there is no encoding for. */
+  setEncodings(wanted) {
+    return this.#change((parameters) => {
+      const missing = [];
+      for (const [place, values] of wanted.entries()) {
+        const known = parameters.encodings;
+        const encoding = values.rid ? known.find(({rid}) => rid === values.rid) : known[place];
+        if (encoding) this.#overwrite(encoding, values.rid ?? place, values);
+        else missing.push(values.rid ?? place);
+      }
+      return missing;
+    });
+  }
+
+  prefer(preference) {
+    // A browser that does not know the field ignores it, or refuses.
+    this.#change((parameters) => {
+      parameters.degradationPreference = preference;
+    }).catch(() => {});
+  }
+
+  getStats() {
+    return readStats(this.#native);
+  }
+
+  remove() {
+    this.#connection.removeTrack(this.#native); // no track any more, and sendonly becomes inactive
+    this.#session.free(this);
+  }
+
+  /** One change after the other: the browser refuses parameters given out while an earlier one was under way. */
+  #change(change) {
+    const next = this.#changing.then(async () => {
+      const parameters = this.#native.getParameters();
+      const value = change(parameters);
+      await this.#native.setParameters(parameters);
+      return value;
+    });
+    this.#changing = next.catch(() => {});
+    return next;
+  }
+
+  #overwrite(encoding, key, {rid: _rid, ...values}) {
+    if (isFirefox) {
+      if (!values.active) {
+        const before = Object.fromEntries(Object.keys(FAINT).map((name) => [name, encoding[name]]));
+        this.#faint.set(key, {...(this.#faint.get(key) ?? before), ...values});
+        Object.assign(values, FAINT);
+      } else if (this.#faint.has(key)) {
+        values = {...this.#faint.get(key), ...values};
+        this.#faint.delete(key);
+      }
+    }
+    for (const [name, value] of Object.entries(values)) {
+      if (value === undefined) delete encoding[name];
+      else encoding[name] = value;
+    }
+  }
+}
+
+/** An RTCRtpReceiver. */
+export class Receiver {
+  static calls = ["getStats"];
+  #native;
+
+  constructor(native) {
+    this.#native = native;
+  }
+
+  getStats() {
+    return readStats(this.#native);
+  }
+}
