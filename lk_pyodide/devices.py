@@ -51,6 +51,7 @@ async def create_local_tracks(
         DeviceUnsupportedError: this page may not use devices at all (no https).
     """
     page = browser or current()
+    await page.ready()
     wanted_audio = _audio(audio)
     wanted_video = _video(video)
     if wanted_audio is None and wanted_video is None:
@@ -160,6 +161,7 @@ async def get_local_devices(
         MediaDeviceError: the user refused.
     """
     page = browser or current()
+    await page.ready()
     found = await page.media_devices.enumerate_devices()
     unnamed = {device.kind for device in found if not device.label and kind in (None, device.kind)}
     if request_permissions and unnamed:

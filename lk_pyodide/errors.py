@@ -29,6 +29,8 @@ Exceptions of the browser never pass the waist: they arrive as a :class:`Browser
 
 from __future__ import annotations
 
+from typing import Any
+
 from lk_pyodide.types import ConnectErrorReason, DisconnectReason, MediaDeviceFailure
 
 __all__ = [
@@ -63,6 +65,14 @@ class LiveKitError(Exception):
     def message(self) -> str:
         """The text of the error."""
         return str(self)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # For copy and pickle. Exception's own calls the class with `args`, which are not the arguments of ours.
+        return _bare, (type(self), *self.args), self.__dict__
+
+
+def _bare(cls: type[LiveKitError], *args: object) -> LiveKitError:
+    return cls.__new__(cls, *args)
 
 
 class UsageError(LiveKitError):

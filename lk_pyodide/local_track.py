@@ -48,7 +48,7 @@ class LocalTrack(Track):
         self._on_ended: Callable[[], None] | None = None
         self._stop_on_mute = source == TrackSource.CAMERA and constraints is not None
         self._stopped = False
-        media.set_handler(self)
+        media.set_handler(_DeviceEvents(self))
 
     @property
     def is_user_provided(self) -> bool:
@@ -108,7 +108,7 @@ class LocalTrack(Track):
         if self._stopped:
             media.stop()
             return
-        media.set_handler(self)
+        media.set_handler(_DeviceEvents(self))
         try:
             if self._sender is not None:
                 await self._sender.replace_track(media)
@@ -144,13 +144,18 @@ class LocalTrack(Track):
         """The sender's statistics, as the browser gives them (W3C ``RTCStatsReport``); nothing before publishing."""
         return list(await self._sender.get_stats()) if self._sender is not None else []
 
-    # -- from the browser --
+
+class _DeviceEvents:
+    """Listens to the browser's side of a track of ours."""
+
+    def __init__(self, track: LocalTrack) -> None:
+        self._track = track
 
     def on_ended(self) -> None:
         """The device went away, or the user stopped sharing."""
-        _log.info("a local track ended: %s", self._source.name.lower())
-        if self._on_ended is not None:
-            self._on_ended()
+        _log.info("a local track ended: %s", self._track.source.name.lower())
+        if self._track._on_ended is not None:
+            self._track._on_ended()
 
     def on_mute(self) -> None:
         """The browser has no data from the device at present."""

@@ -1,4 +1,4 @@
-"""What the nouns need of their room. The room implements it; the nouns never import the room."""
+"""What the nouns need of their room; ``room_context`` has it. The nouns never import the room."""
 
 from __future__ import annotations
 

@@ -18,12 +18,14 @@ from lk_pyodide.emitter import Event
 from lk_pyodide.local_participant import LocalParticipant
 from lk_pyodide.logging import get_logger
 from lk_pyodide.participant import Participant, RemoteParticipant
-from lk_pyodide.ports import PlaybackPort, RoomPort
+from lk_pyodide.ports import PlaybackPort
 from lk_pyodide.publication import RemoteTrackPublication
+from lk_pyodide.room_context import RoomContext
 from lk_pyodide.track import RemoteAudioTrack, RemoteTrack, RemoteVideoTrack
 from lk_pyodide.types import (
     ConnectionQuality,
     DataPacketKind,
+    DisconnectReason,
     ParticipantState,
     StreamState,
     SubscriptionError,
@@ -42,24 +44,22 @@ class _Arrival:
 
 
 class RoomUpdates:
-    """Keeps a room's nouns as the server describes them.
+    """Keeps a room's nouns as the server describes them: the ``SessionHandler`` of a room.
 
     Args:
-        room: what the nouns need.
+        room: what the nouns need, and who is told.
         playback: hears whether elements play.
         local: ourselves.
         remotes: the others by identity; filled here.
-        emit: tells an event.
         auto_subscribe: whether we get every track unasked.
     """
 
     def __init__(
         self,
-        room: RoomPort,
+        room: RoomContext,
         playback: PlaybackPort,
         local: LocalParticipant,
         remotes: dict[str, RemoteParticipant],
-        emit: Callable[[Event], None],
         *,
         auto_subscribe: bool,
     ) -> None:
@@ -69,7 +69,7 @@ class RoomUpdates:
         self._playback = playback
         self._local = local
         self._remotes = remotes
-        self._emit = emit
+        self._emit = room.emit
         self._auto_subscribe = auto_subscribe
         self._roster = roster.Roster()
         self._waiting: list[_Arrival] = []
@@ -95,6 +95,10 @@ class RoomUpdates:
                 self._unsubscribe(publication, participant)
         self._remotes.clear()
         self.speakers = []
+
+    def on_closed(self, reason: DisconnectReason | int) -> None:
+        """The connection ended, and we with it."""
+        self._room.leave(reason, self._room.options.stop_local_track_on_unpublish)
 
     # -- messages --
 
@@ -139,6 +143,10 @@ class RoomUpdates:
                 self._speakers_listed(update.speakers)
             case _:
                 _log.debug("ignored a data packet of an unknown kind")
+
+    def on_token(self, token: str) -> None:
+        """The server gave us a newer token; the session keeps it."""
+        self._emit(ev.TokenRefreshed())
 
     # -- who is here --
 

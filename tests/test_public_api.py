@@ -9,6 +9,7 @@ import inspect
 import json
 import subprocess
 import sys
+import textwrap
 from collections.abc import Iterator
 from enum import Enum
 from types import ModuleType
@@ -23,9 +24,12 @@ from tools.console import ROOT
 MODULES = [
     f"lk_pyodide.{path.stem}"
     for path in sorted((ROOT / "lk_pyodide").glob("*.py"))
-    if path.stem not in ("__init__", "_version")
+    if path.stem not in ("__init__", "__main__", "_version")
 ]
-INTERNAL = {"lk_pyodide.ports", "lk_pyodide.room_updates"}
+INTERNAL = {
+    f"lk_pyodide.{name}"
+    for name in "local_capture local_profile local_publishing ports room_context room_updates".split()
+}
 """Modules that users have no business with."""
 REACHED_OTHERWISE = {"lk_pyodide.testing", "lk_pyodide.events"}
 """Modules with names that are not all in the package itself: test doubles; and see test_events."""
@@ -55,6 +59,35 @@ CONTRACT = {
 PROMISED = [
     pytest.param(owner, name, id=f"{owner}.{name}") for owner, names in CONTRACT.items() for name in names.split()
 ]
+
+# All that users see of the nouns, in completion say. A class has what its bases have, too.
+VISIBLE = {
+    "EventSource": "on once off wait_for events",
+    "Room": """active_speakers can_playback_audio can_playback_video connect connection_state disconnect
+        get_local_devices get_participant_by_identity get_sid is_recording isconnected local_participant metadata name
+        num_participants num_publishers options prepare_connection remote_participants server_info sid signal_rtt
+        start_audio start_video state""",
+    "Participant": """attributes audio_level connection_quality disconnect_reason get_track_publication
+        get_track_publication_by_name identity is_active is_agent is_camera_enabled is_microphone_enabled
+        is_screen_share_enabled is_speaking joined_at kind last_spoke_at metadata name permissions sid state
+        track_publications""",
+    "Publishing": "audio_track_publications video_track_publications",
+    "LocalParticipant": """create_tracks enable_camera_and_microphone publish_data publish_track set_attributes
+        set_camera_enabled set_metadata set_microphone_enabled set_name set_screen_share_enabled unpublish_track""",
+    "RemoteParticipant": "",
+    "TrackPublication": """dimensions encryption_type height is_muted kind mime_type muted name sid simulcasted source
+        track track_info track_sid width""",
+    "LocalTrackPublication": "audio_track is_subscribed mute options unmute video_track",
+    "RemoteTrackPublication": "audio_track is_desired is_subscribed set_subscribed subscribed video_track",
+    "Track": "attach attached_elements detach is_muted kind media_stream_track muted name sid source",
+    "LocalTrack": "dimensions get_rtc_stats_report is_user_provided mute stop unmute",
+    "LocalAudioTrack": "",
+    "LocalVideoTrack": "",
+    "RemoteTrack": "get_rtc_stats_report stream_state",
+    "RemoteAudioTrack": "",
+    "RemoteVideoTrack": "",
+    "AttachedElement": "detach element mount",
+}
 
 
 def public_names(module: ModuleType) -> set[str]:
@@ -151,6 +184,27 @@ def test_what_is_not_listed_is_known_to_be_for_our_own_use(name: str) -> None:
 def test_every_event_can_be_imported() -> None:
     for event in ROOM_EVENTS.values():
         assert getattr(lk_pyodide, event.__name__) is event
+
+
+def visible(cls: type) -> set[str]:
+    """The names without an underscore of a class of ours, and of what it sets on its objects."""
+    names = set(dir(cls))
+    for base in inspect.getmro(cls):
+        if base.__module__.startswith("lk_pyodide"):
+            for node in ast.walk(ast.parse(textwrap.dedent(inspect.getsource(base)))):
+                match node:
+                    case ast.Attribute(value=ast.Name(id="self"), attr=name, ctx=ast.Store()):
+                        names.add(name)
+                    case _:
+                        pass
+    return {name for name in names if not name.startswith("_")}
+
+
+@pytest.mark.parametrize("name", [name for name in VISIBLE if name in lk_pyodide.__all__])
+def test_users_see_of_a_noun_what_is_theirs(name: str) -> None:
+    cls: type = getattr(lk_pyodide, name)
+    listed = {word for base in inspect.getmro(cls) for word in VISIBLE.get(base.__name__, "").split()}
+    assert visible(cls) == listed, "what only our own code calls gets an underscore, or an object of its own"
 
 
 # -- docstrings --------------------------------------------------------------------------------------------------------

@@ -206,10 +206,8 @@ def video_layers(
         return (Layer(),)
     encoding = encoding or appropriate_encoding(width, height, codec=codec, screen=screen)
     original = VideoPreset(width, height, encoding.max_bitrate, encoding.max_framerate, encoding.priority)
-    if codec in _SVC_CODECS:
-        # A single layer until scalability modes are here: simulcast and SVC exclude one another in Chrome.
-        return (_layer(width, height, original, None, rid=None),)
-    if not simulcast:
+    # SVC has a single layer until scalability modes are here: it and simulcast exclude one another in Chrome.
+    if codec in _SVC_CODECS or not simulcast:
         return (_layer(width, height, original, None, rid=None),)
     lower = _lower_presets(original, options, screen)
     size = max(width, height)

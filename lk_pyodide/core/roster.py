@@ -73,6 +73,11 @@ class LocalChanged:
 Change: TypeAlias = Joined | Left | Changed | TrackAdded | TrackChanged | TrackRemoved | LocalChanged
 
 
+def _joined(info: ParticipantInfo) -> int:
+    """When this connection joined, in milliseconds; 0 if not known. Older servers tell seconds only."""
+    return info.joined_at_ms or info.joined_at * 1000
+
+
 class Roster:
     """The participants of one room, as the server last described them."""
 
@@ -102,8 +107,8 @@ class Roster:
     def apply(self, update: Iterable[ParticipantInfo]) -> list[Change]:
         """Take descriptions from the server.
 
-        One with a lower version than what is known of the same sid is dropped; updates may overtake each other
-        (livekit-client ``Participant.updateInfo``).
+        Updates may overtake each other: one with a lower version than what is known of the same sid is dropped
+        (livekit-client ``Participant.updateInfo``), and one of a connection that joined before the one that is known.
 
         Returns:
             The changes, in the order in which they are to be told.
@@ -133,6 +138,8 @@ class Roster:
                 yield from self._leave(identity, info)
             return
         if known is not None and known.sid != info.sid:
+            if 0 < _joined(info) < _joined(known):
+                return  # late news of an earlier connection, as above
             yield from self._leave(identity, None)
             known = None
         if known is None:

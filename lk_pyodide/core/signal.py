@@ -133,6 +133,16 @@ class SignalProtocol:
         return self._request_id
 
     @property
+    def keep_alive(self) -> tuple[bytes, float] | None:
+        """A frame that anyone may send for us after so many seconds without another; None while there are no pings.
+
+        It is the older ping: what answers it is ignored, so it need not know the time.
+        """
+        if not self._ping_interval:
+            return None
+        return wire.encode_request(LegacyPing(0)), 1.2 * self._ping_interval
+
+    @property
     def wake_at(self) -> float | None:
         """When :meth:`poll` wants to be called next; None while there are no pings."""
         if self.state is not SignalState.OPEN or not self._ping_interval:

@@ -72,6 +72,8 @@ _OTHERS_TAG = 3 << 3 | 2  # JoinResponse.other_participants
 _GZIP = 1  # WrappedJoinRequest.Compression
 _GZIP_FROM = 512
 """Bytes from which a join request is worth compressing (a first offer is 6-10 kB)."""
+_INFLATED_MAX = 1 << 20
+"""Bytes at which one is too large: a few compressed bytes can stand for gigabytes."""
 
 
 def load() -> None:
@@ -172,13 +174,27 @@ def encode_join_request(request: m.JoinRequest) -> str:
 
 
 def decode_join_request(parameter: str) -> m.JoinRequest:
-    """Decode what :func:`encode_join_request` made, as a server does."""
+    """Decode what :func:`encode_join_request` made, as a server does.
+
+    Raises:
+        ProtocolError: it is no join request, or one of a megabyte or more.
+    """
     try:
         wrapped = _parse("WrappedJoinRequest", base64.urlsafe_b64decode(parameter))
-        data = gzip.decompress(wrapped.join_request) if wrapped.compression == _GZIP else wrapped.join_request
-    except (ValueError, OSError, EOFError, zlib.error) as error:
+        data = _inflate(wrapped.join_request) if wrapped.compression == _GZIP else wrapped.join_request
+    except (ValueError, zlib.error) as error:
         raise ProtocolError("the join request is not valid") from error
     return _read(_parse("JoinRequest", data), m.JoinRequest)
+
+
+def _inflate(data: bytes) -> bytes:
+    gunzip = zlib.decompressobj(16 + zlib.MAX_WBITS)
+    content = gunzip.decompress(data, _INFLATED_MAX)
+    if not gunzip.eof:
+        raise ProtocolError("the join request is cut short, or too large")
+    if gunzip.unused_data:
+        raise ProtocolError("something follows the join request")
+    return content
 
 
 # -- data channels -----------------------------------------------------------------------------------------------------

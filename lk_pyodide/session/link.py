@@ -139,6 +139,7 @@ class Link:
         self._flush()
         if joining and isinstance(message, JoinResponse):
             self._schedule_ping()
+            self._keep_alive()
             if self._joined is not None and not self._joined.done():
                 self._joined.set_result(message)
         elif message is not None and self._inbox is not None:
@@ -186,6 +187,11 @@ class Link:
     @staticmethod
     def _now() -> float:
         return asyncio.get_running_loop().time()
+
+    def _keep_alive(self) -> None:
+        keep_alive = self.protocol.keep_alive
+        if keep_alive is not None and self._socket is not None:
+            self._socket.set_keep_alive(*keep_alive)
 
     def _schedule_ping(self) -> None:
         wake = self.protocol.wake_at

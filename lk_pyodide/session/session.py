@@ -271,11 +271,6 @@ class Session:
     # -- for the room --
 
     @property
-    def token(self) -> str:
-        """The newest token."""
-        return self._link.protocol.token if self._link is not None else ""
-
-    @property
     def rtt(self) -> float:
         """Round trip to the server over signalling, in seconds; 0 until known."""
         return self._link.protocol.rtt if self._link is not None else 0.0

@@ -97,10 +97,11 @@ async def within(seconds: float, work: asyncio.Future[T], what: str) -> T:
     Raises:
         DeadlineExceeded: it took longer than ``seconds``.
     """
+    deadline = asyncio.timeout(seconds)
     try:
-        async with asyncio.timeout(seconds):
+        async with deadline:
             return await work
     except TimeoutError as error:
-        if isinstance(error, LiveKitError):
-            raise
+        if not deadline.expired():
+            raise  # the work's own
         raise DeadlineExceeded(f"{what} took longer than {seconds:g} s") from error

@@ -120,6 +120,30 @@ def test_the_late_goodbye_of_an_earlier_connection_removes_nobody(roster: Roster
     assert roster.remotes == {"ada": again}
 
 
+@pytest.mark.parametrize(
+    ("first", "again"),
+    [
+        (replace(ADA, joined_at=8), replace(ADA, sid="PA_ada2", version=0, joined_at=9)),
+        (replace(ADA, joined_at=8, joined_at_ms=8100), replace(ADA, sid="PA_ada2", joined_at=8, joined_at_ms=8900)),
+    ],
+    ids=["seconds", "milliseconds"],
+)
+def test_late_news_of_an_earlier_connection_are_dropped(
+    roster: Roster, first: ParticipantInfo, again: ParticipantInfo
+) -> None:
+    roster.apply([first, again])
+    assert roster.apply([replace(first, version=6, tracks=(MIC, CAM))]) == []
+    assert roster.remotes == {"ada": again}
+    assert roster.identity_of("PA_ada2") == "ada"
+
+
+@pytest.mark.parametrize(("known", "new"), [(0, 0), (1000, 0), (0, 1000), (1000, 1000)])
+def test_a_connection_that_is_not_known_to_be_older_is_a_new_one(roster: Roster, known: int, new: int) -> None:
+    roster.apply([replace(BOB, joined_at=known)])
+    again = replace(BOB, sid="PA_bob2", joined_at=new)
+    assert roster.apply([again])[-1] == Joined(again)
+
+
 def test_a_goodbye_without_a_sid_counts(roster: Roster) -> None:
     roster.apply([BOB])
     assert roster.apply([replace(gone(BOB), sid="")]) == [Left(gone(BOB))]
@@ -208,6 +232,7 @@ bare_infos = st.builds(
     name=st.sampled_from(["", "A", "B"]),
     state=st.sampled_from(list(ParticipantState)),
     version=st.integers(0, 4),
+    joined_at_ms=st.integers(0, 2),
     tracks=st.lists(
         st.builds(TrackInfo, sid=st.sampled_from(["TR_1", "TR_2", "TR_3"]), muted=st.booleans()),
         max_size=3,

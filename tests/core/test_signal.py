@@ -215,6 +215,16 @@ def test_nothing_is_due_before_the_join() -> None:
     assert protocol.data_to_send() == []
 
 
+def test_what_keeps_alive_is_no_business_of_the_clock() -> None:
+    protocol = joined()
+    kept = protocol.keep_alive
+    assert kept is not None
+    frame, seconds = kept
+    assert JOIN.ping_interval < seconds < JOIN.ping_timeout / 2
+    assert wire.decode_request(frame) == m.LegacyPing(0)
+    assert protocol.data_to_send() == []
+
+
 def test_a_server_without_pings() -> None:
     protocol = joined(m.JoinResponse())
     assert protocol.wake_at is None

@@ -367,6 +367,7 @@ def parameter_of(compression: int, content: bytes) -> str:
         "AAAAA",
         parameter_of(1, b"no gzip"),
         parameter_of(1, gzip.compress(b"x" * 99)[:-9]),
+        parameter_of(1, gzip.compress(b"") + b"more"),
         parameter_of(1, gzip.compress(b"x")[:10] + b"\xff" * 20),
         parameter_of(0, b"\xff"),
     ],
@@ -374,6 +375,15 @@ def parameter_of(compression: int, content: bytes) -> str:
 def test_a_bad_join_request_is_refused(parameter: str) -> None:
     with pytest.raises(ProtocolError):
         wire.decode_join_request(parameter)
+
+
+def test_what_inflates_without_end_is_refused() -> None:
+    """A thousandth of it is sent; it would be a valid request."""
+    content = as_bytes(proto("JoinRequest", participant_sid="x" * wire._INFLATED_MAX))
+    with pytest.raises(ProtocolError, match="cut short, or too large"):
+        wire.decode_join_request(parameter_of(1, gzip.compress(content)))
+    small = proto("JoinRequest", participant_sid="x" * (wire._INFLATED_MAX - 100))
+    assert wire.decode_join_request(parameter_of(1, gzip.compress(as_bytes(small)))).participant_sid
 
 
 # -- what is not known yet ---------------------------------------------------------------------------------------------

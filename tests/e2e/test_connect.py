@@ -2,7 +2,8 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -80,26 +81,23 @@ async def test_a_page_that_is_no_livekit_server(python_page: PythonPage, site: S
 
 
 @pytest.mark.parametrize("after", [0, 0.005, 0.02, 0.05, 0.1, 0.2, 0.4])
-async def test_disconnect_while_connecting(
-    python_page: PythonPage, livekit: LiveKitServer, room_name: str, after: float
+@pytest.mark.parametrize(
+    ("give_up", "said"),
+    [(connecting.disconnect_while_connecting, "CANCELLED"), (connecting.cancel_while_connecting, "cancelled")],
+    ids=["disconnect", "cancel"],
+)
+async def test_giving_up_while_connecting(
+    python_page: PythonPage,
+    livekit: LiveKitServer,
+    room_name: str,
+    give_up: Callable[..., Coroutine[Any, Any, str]],
+    said: str,
+    after: float,
 ) -> None:
-    """connect() ends with CANCELLED (or it was quicker), and nobody is left at the server."""
-    token = livekit.token("ada", room_name)
-    ended = await python_page.run(connecting.disconnect_while_connecting, url=livekit.url, token=token, after=after)
-    assert ended in ("CANCELLED", "connected")
-    assert ended == "CANCELLED" or after > 0.01
-    assert await _ghosts(livekit, room_name) == {}
-
-
-@pytest.mark.parametrize("after", [0, 0.005, 0.02, 0.05, 0.1, 0.2, 0.4])
-async def test_cancel_while_connecting(
-    python_page: PythonPage, livekit: LiveKitServer, room_name: str, after: float
-) -> None:
-    """connect() is cancelled, and nobody is left at the server."""
-    token = livekit.token("ada", room_name)
-    ended = await python_page.run(connecting.cancel_while_connecting, url=livekit.url, token=token, after=after)
-    assert ended in ("cancelled", "connected")
-    assert ended == "cancelled" or after > 0.01
+    """connect() ends with what was asked for (or it was quicker), and nobody is left at the server."""
+    ended = await python_page.run(give_up, url=livekit.url, token=livekit.token("ada", room_name), after=after)
+    assert ended in (said, "connected")
+    assert ended == said or after > 0.01
     assert await _ghosts(livekit, room_name) == {}
 
 

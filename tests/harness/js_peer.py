@@ -9,11 +9,9 @@ from tests.harness.pages import Browser, Page, js_call
 from tests.harness.peers import (
     DataMessage,
     EventRecord,
-    ParticipantState,
     Peer,
     PeerState,
     Source,
-    TrackState,
     VideoStats,
 )
 from tests.harness.site import Site
@@ -100,9 +98,7 @@ class JsPeer(Peer):
 
     async def state(self) -> PeerState:
         """See `Peer`."""
-        found = await self.call("(peer) => peer.state()")
-        remotes = {identity: _participant(value) for identity, value in found["remotes"].items()}
-        return PeerState(found["state"], found["room"], found["metadata"], _participant(found["local"]), remotes)
+        return PeerState.read(await self.call("(peer) => peer.state()"))
 
     async def video_stats(self, identity: str, source: Source = "camera") -> VideoStats:
         """See `Peer`. Width and height are the element's."""
@@ -156,8 +152,3 @@ class JsPeer(Peer):
             }}""",
             timeout,
         )
-
-
-def _participant(found: dict[str, Any]) -> ParticipantState:
-    tracks = tuple(TrackState(**track) for track in found.pop("tracks"))
-    return ParticipantState(**found, tracks=tracks)

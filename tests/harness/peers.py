@@ -4,8 +4,8 @@ import asyncio
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, Self
 
 Source = Literal["camera", "microphone", "screen_share", "screen_share_audio", "unknown"]
 
@@ -35,6 +35,11 @@ class ParticipantState:
     quality: str
     tracks: tuple[TrackState, ...] = ()
 
+    @classmethod
+    def read(cls, found: Mapping[str, Any]) -> Self:
+        """From what a page tells, in JSON."""
+        return replace(cls(**found), tracks=tuple(TrackState(**track) for track in found["tracks"]))
+
     def track(self, source: Source) -> TrackState | None:
         """The publication of a source, if there is one."""
         return next((track for track in self.tracks if track.source == source), None)
@@ -57,6 +62,13 @@ class PeerState:
     metadata: str
     local: ParticipantState
     remotes: dict[str, ParticipantState] = field(default_factory=dict[str, ParticipantState])
+
+    @classmethod
+    def read(cls, found: Mapping[str, Any]) -> Self:
+        """From what a page tells, in JSON."""
+        remotes = {identity: ParticipantState.read(remote) for identity, remote in found["remotes"].items()}
+        local = ParticipantState.read(found["local"])
+        return cls(found["state"], found["room"], found["metadata"], local, remotes)
 
     def remote(self, identity: str) -> ParticipantState:
         """A remote participant; one that is not there has no sid and no tracks."""

@@ -7,11 +7,9 @@ from typing import Any
 from tests.harness.peers import (
     DataMessage,
     EventRecord,
-    ParticipantState,
     Peer,
     PeerState,
     Source,
-    TrackState,
     VideoStats,
 )
 from tests.harness.python_page import PythonPage, RemoteFailure, RunHandle
@@ -79,9 +77,7 @@ class PyPeer(Peer):
 
     async def state(self) -> PeerState:
         """See `Peer`."""
-        found = await self.command("state")
-        remotes = {identity: _participant(value) for identity, value in found["remotes"].items()}
-        return PeerState(found["state"], found["room"], found["metadata"], _participant(found["local"]), remotes)
+        return PeerState.read(await self.command("state"))
 
     async def video_stats(self, identity: str, source: Source = "camera") -> VideoStats:
         """See `Peer`. Width and height are the element's."""
@@ -119,8 +115,3 @@ class PyPeer(Peer):
 
     async def _changed(self, since: int) -> int:
         return int(await self.command("next_change", since=since))
-
-
-def _participant(found: dict[str, Any]) -> ParticipantState:
-    tracks = tuple(TrackState(**track) for track in found.pop("tracks"))
-    return ParticipantState(**found, tracks=tracks)

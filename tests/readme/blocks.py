@@ -16,11 +16,12 @@ F = TypeVar("F", bound=Callable[..., object])
 
 @dataclass(frozen=True)
 class Block:
-    """A code block. Its name is `heading`, or `heading 2` for the second one under it."""
+    """A code block. Its name is `heading`, or `heading 2` for the second one under it; `line` is its first fence's."""
 
     name: str
     language: str
     code: str
+    line: int
 
 
 def read_blocks(text: str) -> dict[str, Block]:
@@ -33,7 +34,7 @@ def read_blocks(text: str) -> dict[str, Block]:
         else:
             count += 1
             name = heading if count == 1 else f"{heading} {count}"
-            blocks[name] = Block(name, piece["language"], piece["code"])
+            blocks[name] = Block(name, piece["language"], piece["code"], text.count("\n", 0, piece.start()) + 1)
     return blocks
 
 

@@ -16,6 +16,7 @@ from lk_pyodide import (
     PublishTrackError,
     Room,
     RoomDisconnectedError,
+    RoomOptions,
     SignalRequestError,
     UnexpectedConnectionState,
 )
@@ -167,6 +168,18 @@ async def test_blocked_playback_is_told_and_cured_by_a_click(room: Room, server:
     assert (told, room.can_playback_audio) == ([False, True], True)
 
 
+async def test_the_next_visit_starts_with_no_grudge(room: Room, server: Server) -> None:
+    """What was blocked in one visit is forgotten in the next, until an element says so again."""
+    server.browser.playback_blocked = True
+    room.on("track_subscribed", lambda t: t.attach())
+    await room.connect(URL, "token")
+    await server.say(m.ParticipantUpdate((participant("ada", track("TR_a", TrackSource.MICROPHONE)),)))
+    await server.send_media("ada", "TR_a", "audio")
+    await until(lambda: not room.can_playback_audio)
+    await room.disconnect()
+    assert room.can_playback_audio
+
+
 async def test_publish_and_unpublish(room: Room, server: Server) -> None:
     """The server is asked, the media arrives there, and both events come once."""
     await room.connect(URL, "token")
@@ -195,6 +208,32 @@ async def test_two_calls_publish_one_camera(room: Room, server: Server) -> None:
     results = await asyncio.gather(*(me.set_camera_enabled(True) for _ in range(5)))
     assert len({id(result) for result in results}) == 1
     assert len([x for x in server.received if isinstance(x, m.AddTrackRequest)]) == 1
+
+
+@pytest.mark.parametrize("there", [(), ("camera",), ("microphone",), ("camera", "microphone")])
+async def test_both_at_once(room: Room, server: Server, there: tuple[str, ...]) -> None:
+    """What is missing is published, with one question; what is muted is unmuted, and not published anew."""
+    await room.connect(URL, "token")
+    me = room.local_participant
+    before = [await getattr(me, f"set_{name}_enabled")(True) for name in there]
+    for publication in before:
+        await publication.mute()
+    await me.enable_camera_and_microphone()
+    assert me.is_camera_enabled and me.is_microphone_enabled
+    assert len(me.track_publications) == 2
+    assert all(me.track_publications[publication.sid] is publication for publication in before)
+
+
+async def test_a_device_that_goes_away(room: Room, server: Server) -> None:
+    """Its track is muted, and can be opened again."""
+    await room.connect(URL, "token")
+    publication = await room.local_participant.set_camera_enabled(True)
+    assert publication is not None
+    for number in (1, 2):
+        publication.track.media_stream_track.end()
+        assert await server.heard(m.MuteTrackRequest, 2 * number - 1) == m.MuteTrackRequest("TR_1", True)
+        await room.local_participant.set_camera_enabled(True)
+        assert room.local_participant.is_camera_enabled
 
 
 async def test_screen_share_ends_with_the_browsers_button(room: Room, server: Server) -> None:
@@ -401,6 +440,15 @@ async def test_rejoining(room: Room, server: Server) -> None:
         await room.disconnect()
 
 
+async def test_leaving_twice_is_once(room: Room, server: Server) -> None:
+    """Two calls at a time end together, with one event."""
+    await room.connect(URL, "token")
+    names = recorded(room)
+    await asyncio.gather(room.disconnect(), room.disconnect())
+    await room.disconnect()
+    assert names == ["connection_state_changed", "disconnected"]
+
+
 async def test_disconnect_from_a_handler(room: Room, server: Server) -> None:
     """Sync or async, a handler may end the room."""
 
@@ -411,6 +459,25 @@ async def test_disconnect_from_a_handler(room: Room, server: Server) -> None:
     await room.connect(URL, "token")
     await server.say(m.ParticipantUpdate((participant("ada"),)))
     await room.wait_for("disconnected", timeout=5)
+
+
+async def test_news_of_the_token_and_the_devices(room: Room, server: Server) -> None:
+    """Neither needs anything of us."""
+    await room.connect(URL, "token")
+    news = room.events("token_refreshed", "media_devices_changed")
+    await server.say(m.RefreshToken("newer"))
+    assert (await asyncio.wait_for(anext(news), 5)).event_name == "token_refreshed"
+    server.browser.set_devices([])
+    assert (await asyncio.wait_for(anext(news), 5)).event_name == "media_devices_changed"
+
+
+async def test_leaving_the_page_but_not_the_room(server: Server) -> None:
+    """disconnect_on_page_leave=False: a page that comes back finds itself connected."""
+    async with Room(RoomOptions(disconnect_on_page_leave=False), browser=server.browser) as room:
+        await room.connect(URL, "token")
+        server.browser.leave_page()
+        await room.local_participant.set_name("still here")
+        assert room.state is ConnectionState.CONNECTED
 
 
 async def test_leaving_the_page(room: Room, server: Server) -> None:

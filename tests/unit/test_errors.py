@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 import pickle
 import re
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -104,8 +106,25 @@ def test_an_error_that_is_not_of_a_device() -> None:
     assert MediaDeviceFailure.get_failure(ValueError("NotAllowedError")) is MediaDeviceFailure.OTHER
 
 
-@pytest.mark.parametrize("name", [name for name in errors.__all__ if name not in ARGUMENTS])
-def test_errors_can_be_copied(name: str) -> None:
-    error = CLASSES[name]("text")
-    again = pickle.loads(pickle.dumps(error))
-    assert type(again) is type(error) and str(again) == "text"
+def pickled(error: errors.LiveKitError) -> errors.LiveKitError:
+    again: errors.LiveKitError = pickle.loads(pickle.dumps(error))
+    return again
+
+
+@pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy, pickled])
+@pytest.mark.parametrize("name", errors.__all__)
+def test_errors_can_be_copied(name: str, duplicate: Callable[[errors.LiveKitError], errors.LiveKitError]) -> None:
+    error = CLASSES[name](*ARGUMENTS.get(name, ("text",)))
+    error.add_note("a note")
+    again = duplicate(error)
+    assert again is not error and type(again) is type(error)
+    assert (str(again), again.args, vars(again)) == ("text", error.args, vars(error))
+
+
+@pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy, pickled])
+def test_a_copy_has_what_was_given_by_name(duplicate: Callable[[errors.LiveKitError], errors.LiveKitError]) -> None:
+    reason = DisconnectReason.JOIN_FAILURE
+    error = errors.ConnectError("x", ConnectErrorReason.NOT_ALLOWED, status=401, disconnect_reason=reason)
+    again = duplicate(error)
+    assert isinstance(again, errors.ConnectError)
+    assert (again.reason, again.status, again.disconnect_reason) == (ConnectErrorReason.NOT_ALLOWED, 401, reason)

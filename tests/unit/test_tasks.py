@@ -223,7 +223,10 @@ async def test_too_late() -> None:
     assert future.cancelled()
 
 
-@pytest.mark.parametrize("error", [UsageError("x"), DeadlineExceeded("an inner deadline"), ZeroDivisionError()])
+@pytest.mark.parametrize(
+    "error",
+    [UsageError("x"), DeadlineExceeded("an inner deadline"), TimeoutError("somebody else's"), ZeroDivisionError()],
+)
 async def test_what_the_work_raises_is_not_our_deadline(error: Exception) -> None:
     future = a_future()
     future.set_exception(error)

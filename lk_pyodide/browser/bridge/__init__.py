@@ -24,7 +24,7 @@ from lk_pyodide.browser.bridge.carrier import Hello, JsCarrier
 from lk_pyodide.browser.bridge.elements import BridgeElement
 from lk_pyodide.browser.bridge.media import BridgeMediaDevices
 from lk_pyodide.browser.bridge.peer import BridgeConnection
-from lk_pyodide.browser.bridge.protocol import Bridge, Remote
+from lk_pyodide.browser.bridge.protocol import Bridge, Remote, answered
 from lk_pyodide.browser.bridge.socket import BridgeWebSocket
 from lk_pyodide.browser.direct.page import fetch
 from lk_pyodide.browser.guard import closed_error
@@ -60,6 +60,10 @@ class BridgeBrowser:
             if dialling.done():
                 self._dialling = None
 
+    async def _reach(self) -> Bridge:
+        await self.ready()
+        return self.bridge
+
     async def _connect(self) -> None:
         carrier, hello = await self._dial()
         bridge = Bridge(carrier)
@@ -86,7 +90,7 @@ class BridgeBrowser:
     @property
     def media_devices(self) -> BridgeMediaDevices:
         """Cameras, microphones, screens."""
-        return BridgeMediaDevices(self.bridge)
+        return BridgeMediaDevices(self._reach)
 
     def open_websocket(self, url: str, handler: WebSocketHandler, /) -> BridgeWebSocket:
         """Open a WebSocket."""
@@ -116,9 +120,7 @@ class BridgeBrowser:
 
     async def count_objects(self) -> int:
         """How many objects we have on the page; for tests."""
-        counted: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        self.bridge.ask(0, "countObjects", answer=lambda _, value: counted.set_result(value))
-        return await counted
+        return int(await answered(self.bridge.start(0, "countObjects")))
 
 
 class _Watch(Remote):

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from lk_pyodide.browser.api import Json, MediaKind, MediaTrack, MediaTrackHandler, TrackSettings
-from lk_pyodide.browser.bridge.protocol import Bridge, Remote, to_error
+from lk_pyodide.browser.bridge.protocol import Bridge, Remote, answered, to_error
 from lk_pyodide.browser.guard import Handover, closed_error
 from lk_pyodide.errors import MediaDeviceError, UsageError
 from lk_pyodide.types import DeviceInfo
@@ -108,51 +108,47 @@ def get_handle(track: MediaTrack) -> int:
 
 
 class BridgeMediaDevices:
-    """``navigator.mediaDevices`` of the page."""
+    """``navigator.mediaDevices`` of the page.
 
-    def __init__(self, bridge: Bridge) -> None:
-        self._bridge = bridge
+    Args:
+        reach: waits until the page can be asked.
+    """
+
+    def __init__(self, reach: Callable[[], Awaitable[Bridge]]) -> None:
+        self._reach = reach
 
     async def get_user_media(self, constraints: Mapping[str, Json], /) -> Sequence[MediaTrack]:
         """Ask for camera and microphone."""
-        return await self._acquire("getUserMedia", constraints)
+        return await _acquire(await self._reach(), "getUserMedia", constraints)
 
-    def get_display_media(self, constraints: Mapping[str, Json], /) -> Awaitable[Sequence[MediaTrack]]:
+    async def get_display_media(self, constraints: Mapping[str, Json], /) -> Sequence[MediaTrack]:
         """Ask for a screen: now if the user has just clicked, else at the next click anywhere on the page."""
-        return self._until_chosen(self._acquire("getDisplayMedia", constraints))
-
-    async def _until_chosen(self, asked: Handover[Sequence[MediaTrack]]) -> Sequence[MediaTrack]:
+        bridge = await self._reach()
         try:
-            return await asked
+            return await _acquire(bridge, "getDisplayMedia", constraints)
         except asyncio.CancelledError:
-            self._bridge.cast(0, "callOffDisplayMedia")
+            bridge.cast(0, "callOffDisplayMedia")
             raise
 
     async def enumerate_devices(self) -> Sequence[DeviceInfo]:
         """List the devices; their labels are empty before the user has allowed one."""
-        found: Handover[Sequence[DeviceInfo]] = Handover(lambda _: None)
+        bridge = await self._reach()
+        found = await answered(bridge.start(0, "enumerateDevices", kind=MediaDeviceError))
+        return [DeviceInfo(*item) for item in found]
 
-        def answer(error: list[Any] | None, value: Any) -> None:
-            if error is not None:
-                found.fail(to_error(error, MediaDeviceError))
-            else:
-                found.give([DeviceInfo(*item) for item in value])
 
-        self._bridge.ask(0, "enumerateDevices", answer=answer)
-        return await found
+def _acquire(bridge: Bridge, method: str, constraints: Mapping[str, Json]) -> Handover[Sequence[MediaTrack]]:
+    """Ask for tracks. When nobody waits any more they are stopped as they arrive."""
+    handover: Handover[Sequence[MediaTrack]] = Handover(_stop_all)
 
-    def _acquire(self, method: str, constraints: Mapping[str, Json]) -> Handover[Sequence[MediaTrack]]:
-        """Ask for tracks at call time. When nobody waits any more they are stopped as they arrive."""
-        handover: Handover[Sequence[MediaTrack]] = Handover(_stop_all)
+    def answer(error: list[Any] | None, value: Any) -> None:
+        if error is not None:
+            handover.fail(to_error(error, MediaDeviceError))
+        else:
+            handover.give([BridgeTrack(bridge, known) for known in value])
 
-        def answer(error: list[Any] | None, value: Any) -> None:
-            if error is not None:
-                handover.fail(to_error(error, MediaDeviceError))
-            else:
-                handover.give([BridgeTrack(self._bridge, known) for known in value])
-
-        self._bridge.ask(0, method, constraints, answer=answer)
-        return handover
+    bridge.ask(0, method, constraints, answer=answer)
+    return handover
 
 
 def _stop_all(tracks: Sequence[MediaTrack]) -> None:

@@ -66,7 +66,7 @@ class Bridge:
 
     def ask(
         self, handle: int, method: str, *values: object, answer: Callable[[list[Any] | None, Any], None]
-    ) -> Callable[[], None]:
+    ) -> Callable[[], object]:
         """Have the page do something, and call ``answer(error, value)`` when it has.
 
         Returns:
@@ -75,7 +75,25 @@ class Bridge:
         request = next(self._requests)
         self._pending[request] = answer
         self._post([request, handle, method, *values])
-        return lambda: void(self._pending.pop(request, None))
+        return lambda: self._pending.pop(request, None)
+
+    def start(
+        self, handle: int, method: str, *values: object, kind: type[BrowserError] = BrowserError
+    ) -> asyncio.Future[Any]:
+        """Have the page do something; its failure is raised as ``kind``."""
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+
+        def answer(error: list[Any] | None, value: Any) -> None:
+            if future.done():
+                return
+            if error is None:
+                future.set_result(value)
+            else:
+                future.set_exception(to_error(error, kind))
+
+        forget = self.ask(handle, method, *values, answer=answer)
+        future.add_done_callback(lambda _: forget())
+        return future
 
     def _post(self, message: list[object]) -> None:
         extras: list[bytes] = []
@@ -133,35 +151,13 @@ class Remote:
         if self._is_open:
             self._bridge.cast(self.handle, method, *values)
 
-    async def _ask(
-        self,
-        method: str,
-        *values: object,
-        kind: type[BrowserError] = BrowserError,
-        timeout: float | None = ANSWER_TIMEOUT,
-    ) -> Any:
+    async def _ask(self, method: str, *values: object, kind: type[BrowserError] = BrowserError) -> Any:
         """Wait for the page to have done something; its failure is raised as ``kind``."""
-        future = self._start(method, *values, kind=kind)
-        try:
-            async with asyncio.timeout(timeout):
-                return await future
-        except TimeoutError as error:
-            raise DeadlineExceeded(f"the page did not answer within {timeout:g} s") from error
+        return await answered(self._start(method, *values, kind=kind))
 
     def _start(self, method: str, *values: object, kind: type[BrowserError] = BrowserError) -> asyncio.Future[Any]:
-        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-
-        def answer(error: list[Any] | None, value: Any) -> None:
-            if future.done():
-                return
-            if error is None:
-                future.set_result(value)
-            else:
-                future.set_exception(to_error(error, kind))
-
-        forget = self._bridge.ask(self.handle, method, *values, answer=answer)
+        future = self._bridge.start(self.handle, method, *values, kind=kind)
         future.add_done_callback(self._waiting.discard)
-        future.add_done_callback(lambda _: forget())
         self._waiting.add(future)
         return future
 
@@ -188,13 +184,22 @@ class Remote:
             self._cast("free")
 
 
+async def answered(future: asyncio.Future[Any]) -> Any:
+    """Wait for an answer that does not depend on the user.
+
+    Raises:
+        DeadlineExceeded: the page is silent.
+    """
+    try:
+        async with asyncio.timeout(ANSWER_TIMEOUT):
+            return await future
+    except TimeoutError as error:
+        raise DeadlineExceeded(f"the page did not answer within {ANSWER_TIMEOUT:g} s") from error
+
+
 def to_error(error: Sequence[str], kind: type[BrowserError] = BrowserError) -> BrowserError:
     """Make an error of ours from a name and a message."""
     name, message = error
     if name == "NotSupportedError":
         return DeviceUnsupportedError(message, name)
     return kind(message, name)
-
-
-def void(_value: object) -> None:
-    """Drop a value."""

@@ -1,0 +1,160 @@
+"""Turning camera, microphone and screen on and off, for :class:`LocalParticipant`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from lk_pyodide import devices
+from lk_pyodide.errors import BrowserError
+from lk_pyodide.local_publishing import LocalPublisher
+from lk_pyodide.local_track import LocalTrack
+from lk_pyodide.options import (
+    AudioCaptureOptions,
+    ScreenShareCaptureOptions,
+    TrackPublishOptions,
+    VideoCaptureOptions,
+    merged,
+)
+from lk_pyodide.participant import Publishing
+from lk_pyodide.ports import RoomPort
+from lk_pyodide.publication import LocalTrackPublication
+from lk_pyodide.session.tasks import TaskSet
+from lk_pyodide.types import TrackSource
+
+T = TypeVar("T")
+_DEVICE_KINDS = {TrackSource.CAMERA: "videoinput", TrackSource.MICROPHONE: "audioinput"}
+
+
+class LocalCapture:
+    """Opens and publishes devices and screens, for each source one call after the other.
+
+    Args:
+        room: our room.
+        me: what is published already.
+        publisher: publishes the rest.
+        tasks: hold what goes on in the background.
+    """
+
+    def __init__(
+        self, room: RoomPort, me: Publishing[LocalTrackPublication], publisher: LocalPublisher, tasks: TaskSet
+    ) -> None:
+        self._room = room
+        self._me = me
+        self._publisher = publisher
+        self._tasks = tasks
+        self._locks: dict[TrackSource, asyncio.Lock] = {}
+
+    # -- camera and microphone --
+
+    async def enable_camera_and_microphone(self) -> None:
+        """See :meth:`LocalParticipant.enable_camera_and_microphone`."""
+        async with self._lock(TrackSource.CAMERA), self._lock(TrackSource.MICROPHONE):
+            missing: list[TrackSource] = []
+            for source in (TrackSource.CAMERA, TrackSource.MICROPHONE):
+                publication = self._me.get_track_publication(source)
+                if publication is None:
+                    missing.append(source)
+                else:
+                    await publication.unmute()
+            if missing:
+                audio, video = TrackSource.MICROPHONE in missing, TrackSource.CAMERA in missing
+                tracks = await self._capture(None, lambda: self.create_tracks(audio=audio, video=video))
+                await self._publisher.publish_all(tracks, None)
+
+    async def set_camera(
+        self, enabled: bool, options: VideoCaptureOptions | None, publish_options: TrackPublishOptions | None
+    ) -> LocalTrackPublication | None:
+        """See :meth:`LocalParticipant.set_camera_enabled`."""
+        return await self._toggle(
+            TrackSource.CAMERA, enabled, lambda: self.create_tracks(video=options or True), publish_options
+        )
+
+    async def set_microphone(
+        self, enabled: bool, options: AudioCaptureOptions | None, publish_options: TrackPublishOptions | None
+    ) -> LocalTrackPublication | None:
+        """See :meth:`LocalParticipant.set_microphone_enabled`."""
+        return await self._toggle(
+            TrackSource.MICROPHONE, enabled, lambda: self.create_tracks(audio=options or True), publish_options
+        )
+
+    async def _toggle(
+        self,
+        source: TrackSource,
+        enabled: bool,
+        create: Callable[[], Awaitable[list[LocalTrack]]],
+        options: TrackPublishOptions | None,
+    ) -> LocalTrackPublication | None:
+        async with self._lock(source):
+            publication = self._me.get_track_publication(source)
+            if publication is not None:
+                await (self._capture(source, publication.unmute) if enabled else publication.mute())
+            elif enabled:
+                tracks = await self._capture(source, create)
+                await self._publisher.publish_all(tracks, options)
+                publication = self._me.get_track_publication(source)
+            return publication
+
+    async def create_tracks(
+        self, *, audio: bool | AudioCaptureOptions = False, video: bool | VideoCaptureOptions = False
+    ) -> list[LocalTrack]:
+        """See :meth:`LocalParticipant.create_tracks`."""
+        given_audio = audio if isinstance(audio, AudioCaptureOptions) else None
+        given_video = video if isinstance(video, VideoCaptureOptions) else None
+        defaults = self._room.options
+        return await devices.create_local_tracks(
+            audio=bool(audio) and merged(given_audio, defaults.audio_capture_defaults, AudioCaptureOptions()),
+            video=bool(video) and merged(given_video, defaults.video_capture_defaults, VideoCaptureOptions()),
+            browser=self._room.browser,
+        )
+
+    # -- screen --
+
+    def set_screen_share(
+        self, enabled: bool, options: ScreenShareCaptureOptions | None, publish_options: TrackPublishOptions | None
+    ) -> Awaitable[LocalTrackPublication | None]:
+        """See :meth:`LocalParticipant.set_screen_share_enabled`."""
+        if not enabled:
+            return self.stop_screen_share()
+        known = self._me.get_track_publication(TrackSource.SCREENSHARE)
+        if known is not None:
+            return self._tasks.spawn(_value(known))
+        asked = devices.start_screen_capture(self._room.browser, options)
+        return self._tasks.spawn(self._start_screen_share(asked, publish_options))
+
+    def stop_screen_share(self) -> Awaitable[None]:
+        """Unpublish the screen, and its sound."""
+        return self._tasks.spawn(self._stop_screen_share())
+
+    async def _start_screen_share(
+        self, asked: Awaitable[list[LocalTrack]], options: TrackPublishOptions | None
+    ) -> LocalTrackPublication | None:
+        async with self._lock(TrackSource.SCREENSHARE):
+            tracks = await self._capture(TrackSource.SCREENSHARE, lambda: asked)
+            await self._publisher.publish_all(tracks, options)
+            return self._me.get_track_publication(TrackSource.SCREENSHARE)
+
+    async def _stop_screen_share(self) -> None:
+        async with self._lock(TrackSource.SCREENSHARE):
+            for source in (TrackSource.SCREENSHARE, TrackSource.SCREENSHARE_AUDIO):
+                publication = self._me.get_track_publication(source)
+                if publication is not None:
+                    await self._publisher.unpublish(publication)
+
+    # -- for all --
+
+    def _lock(self, source: TrackSource) -> asyncio.Lock:
+        return self._locks.setdefault(source, asyncio.Lock())
+
+    async def _capture(self, what: TrackSource | None, work: Callable[[], Awaitable[T]]) -> T:
+        await self._room.wait_connected()
+        try:
+            return await work()
+        except BrowserError as error:
+            self._room.media_devices_error(error, _DEVICE_KINDS.get(what) if what is not None else None)
+            raise
+
+
+async def _value(value: LocalTrackPublication) -> LocalTrackPublication:
+    return value

@@ -1,0 +1,79 @@
+"""What others are told of us, for :class:`LocalParticipant`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from lk_pyodide.core.messages import ParticipantInfo, UpdateParticipantMetadata
+from lk_pyodide.errors import LiveKitError, SignalRequestError
+from lk_pyodide.participant import Participant
+from lk_pyodide.ports import RoomPort
+from lk_pyodide.session.tasks import Waiters, within
+
+METADATA_TIMEOUT = 5.0
+"""Seconds for the server to confirm a change of name, metadata or attributes (livekit-client)."""
+
+
+class LocalProfile:
+    """Changes our name, metadata and attributes, each with the server's confirmation.
+
+    The server refuses with an answer, but confirms with nothing else than the participant's new state.
+
+    Args:
+        room: our room.
+        me: what we are called now.
+    """
+
+    def __init__(self, room: RoomPort, me: Participant) -> None:
+        self._room = room
+        self._me = me
+        self._requests: Waiters[int, None] = Waiters()
+        self._wanted: dict[int, Callable[[ParticipantInfo], bool]] = {}
+
+    async def update(
+        self,
+        wanted: Callable[[ParticipantInfo], bool],
+        *,
+        metadata: str | None = None,
+        name: str | None = None,
+        attributes: Mapping[str, str] | None = None,
+    ) -> None:
+        """Ask for a change, and wait until ``wanted`` is true of us.
+
+        Raises:
+            SignalRequestError: the server refused.
+            DeadlineExceeded: it was silent.
+        """
+        session = self._room.session
+        request_id = session.next_request_id()
+        confirmed = self._requests.expect(request_id)
+        self._wanted[request_id] = wanted
+        try:
+            # Name and metadata are always sent, as what is left out is wiped.
+            session.send_request(
+                UpdateParticipantMetadata(
+                    self._me.metadata if metadata is None else metadata,
+                    self._me.name if name is None else name,
+                    dict(attributes or {}),
+                    request_id,
+                )
+            )
+            self.confirm(self._me._info)
+            await within(METADATA_TIMEOUT, confirmed, "the server's confirmation")
+        finally:
+            del self._wanted[request_id]
+            confirmed.cancel()
+
+    def confirm(self, info: ParticipantInfo) -> None:
+        """The server says what we are now."""
+        for request_id, wanted in list(self._wanted.items()):
+            if wanted(info):
+                self._requests.answer(request_id, None)
+
+    def refused(self, request_id: int, reason: str, message: str) -> None:
+        """The server refused a request; it need not be one of ours."""
+        self._requests.fail(request_id, SignalRequestError(message, reason))
+
+    def fail_all(self, error: LiveKitError) -> None:
+        """The connection is gone."""
+        self._requests.fail_all(error)

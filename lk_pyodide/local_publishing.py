@@ -1,0 +1,174 @@
+"""Publishing tracks of our own, for :class:`LocalParticipant`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from lk_pyodide.core import publishing
+from lk_pyodide.core.messages import MuteTrackRequest
+from lk_pyodide.errors import PublishTrackError, TrackInvalidError, UnpublishTrackError
+from lk_pyodide.local_track import LocalTrack, wrap
+from lk_pyodide.logging import get_logger
+from lk_pyodide.options import PUBLISH_DEFAULTS, TrackPublishOptions, VideoPresets, merged
+from lk_pyodide.participant import Publishing
+from lk_pyodide.ports import RoomPort
+from lk_pyodide.publication import LocalTrackPublication
+from lk_pyodide.types import TrackKind, TrackSource
+
+_log = get_logger("participant")
+
+
+class LocalPublisher:
+    """Publishes our tracks, and takes them back.
+
+    Args:
+        room: our room.
+        me: whose publications they are.
+        on_ended: hears that the device of a published track went away, or that the user stopped sharing.
+    """
+
+    def __init__(
+        self,
+        room: RoomPort,
+        me: Publishing[LocalTrackPublication],
+        on_ended: Callable[[LocalTrackPublication], None],
+    ) -> None:
+        self._room = room
+        self._me = me
+        self._on_ended = on_ended
+        self._under_way: dict[LocalTrack, asyncio.Task[LocalTrackPublication]] = {}
+
+    # -- publishing --
+
+    async def publish(self, track: Any, options: TrackPublishOptions | None) -> LocalTrackPublication:
+        """See :meth:`LocalParticipant.publish_track`."""
+        local = (
+            track if isinstance(track, LocalTrack) else wrap(self._room.browser, self._room.browser.adopt_track(track))
+        )
+        for publication in self._me._publications.values():
+            if publication.track is local:
+                return publication
+        task = self._under_way.get(local)
+        if task is not None:
+            return await asyncio.shield(task)
+        await self._room.wait_connected()
+        task = asyncio.get_running_loop().create_task(self._publish(local, options))
+        self._under_way[local] = task
+        try:
+            return await task
+        finally:
+            self._under_way.pop(local, None)
+
+    async def publish_all(self, tracks: Sequence[LocalTrack], options: TrackPublishOptions | None) -> None:
+        """Publish tracks that were opened here, all at once; those that could not be published are ended."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                for track in tracks:
+                    group.create_task(self.publish(track, options))
+        except BaseExceptionGroup as errors:
+            raise errors.exceptions[0] from errors
+        finally:
+            published = [publication.track for publication in self._me._publications.values()]
+            for track in tracks:
+                if track not in published:
+                    track.stop()
+
+    async def _publish(self, track: LocalTrack, given: TrackPublishOptions | None) -> LocalTrackPublication:
+        options = merged(given, self._room.options.publish_defaults, PUBLISH_DEFAULTS)
+        self._prepare(track, options)
+        session = self._room.session
+        plan = publishing.plan(
+            _facts(track),
+            options,
+            browser=self._room.browser.info.name,
+            enabled_codecs=[codec.mime for codec in session.join.enabled_publish_codecs],
+        )
+        info, sender = await session.publish(track._media, plan)
+        track._sender, track._sid, track._name = sender, info.sid, info.name
+        publication = LocalTrackPublication(info, track, options)
+        self._me._publications[info.sid] = publication
+        track._on_mute_changed = lambda: self._mute_changed(publication)
+        track._on_ended = lambda: self._on_ended(publication)
+        if track.muted != plan.request.muted:
+            self._mute_changed(publication)
+        self._room.local_track_published(publication, track)
+        return publication
+
+    def _prepare(self, track: LocalTrack, options: TrackPublishOptions) -> None:
+        if track._stopped:
+            raise TrackInvalidError("the track has been stopped")
+        if options.source is not None:
+            track._source = options.source
+        if track.source == TrackSource.UNKNOWN and not track.is_user_provided:
+            track._source = TrackSource.MICROPHONE if track.kind == TrackKind.AUDIO else TrackSource.CAMERA
+        if not publishing.may_publish(self._me.permissions, track.source):
+            raise PublishTrackError(f"the token does not let us publish {track.source.name.lower()}", 403)
+        if options.stop_mic_track_on_mute and track.source == TrackSource.MICROPHONE and not track.is_user_provided:
+            track._stop_on_mute = True
+
+    def _mute_changed(self, publication: LocalTrackPublication) -> None:
+        muted = publication.track.muted
+        publication._update(replace(publication.track_info, muted=muted))
+        if self._room.is_connected:
+            self._room.session.send_request(MuteTrackRequest(publication.sid, muted))
+        self._room.track_mute_changed(self._me, publication)
+
+    # -- and back --
+
+    async def unpublish_track(self, track: str | LocalTrack, stop: bool | None) -> None:
+        """See :meth:`LocalParticipant.unpublish_track`."""
+        publication = next((p for p in self._me._publications.values() if track in (p.sid, p.track)), None)
+        if publication is None:
+            raise UnpublishTrackError(f"not published: {track!r}")
+        await self.unpublish(publication, stop)
+
+    async def unpublish(self, publication: LocalTrackPublication, stop: bool | None = None) -> None:
+        """Stop publishing; twice is once. ``stop`` as ``stop_on_unpublish`` of a participant."""
+        track = publication.track
+        if self._me._publications.pop(publication.sid, None) is None:
+            return
+        sender, track._sender = track._sender, None
+        cid = track._media.id
+        self._let_go(track, stop)
+        self._room.local_track_unpublished(publication)
+        if sender is not None and self._room.is_connected:
+            await self._room.session.unpublish(sender, cid)
+
+    def left(self, *, stop_tracks: bool) -> None:
+        """The room is over: nothing stays published."""
+        publications, self._me._publications = self._me._publications, {}
+        for publication in publications.values():
+            publication.track._sender = None
+            self._let_go(publication.track, stop_tracks)
+
+    def _let_go(self, track: LocalTrack, stop: bool | None) -> None:
+        track._on_mute_changed = track._on_ended = None
+        wanted = self._room.options.stop_local_track_on_unpublish if stop is None else stop
+        if track.is_user_provided:
+            track._release()
+        elif wanted:
+            track.stop()
+
+
+def _facts(track: LocalTrack) -> publishing.TrackFacts:
+    settings = track._media.settings
+    fallback = VideoPresets.H720
+    width, height = settings.width, settings.height
+    if track.kind == TrackKind.VIDEO and not (width and height):
+        _log.debug("the size of a video is not known yet; %dx%d is assumed", fallback.width, fallback.height)
+        width, height = fallback.width, fallback.height
+    return publishing.TrackFacts(
+        id=track._media.id,
+        kind=track.kind,
+        source=track.source,
+        width=width,
+        height=height,
+        muted=track.muted,
+        channel_count=settings.channel_count,
+        auto_gain_control=settings.auto_gain_control,
+        echo_cancellation=settings.echo_cancellation,
+        noise_suppression=settings.noise_suppression,
+    )

@@ -1,0 +1,174 @@
+"""A room from within: what its participants, its page and its elements ask of it, and users do not."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Mapping
+
+from lk_pyodide import events as ev
+from lk_pyodide.browser.api import Browser
+from lk_pyodide.browser.current import current
+from lk_pyodide.emitter import Event
+from lk_pyodide.errors import BrowserError, LiveKitError, UnexpectedConnectionState
+from lk_pyodide.local_track import LocalTrack
+from lk_pyodide.logging import get_logger
+from lk_pyodide.options import RoomOptions
+from lk_pyodide.participant import Participant, RemoteParticipant
+from lk_pyodide.publication import LocalTrackPublication, TrackPublication
+from lk_pyodide.session.session import Session, SessionState
+from lk_pyodide.session.tasks import TaskSet
+from lk_pyodide.types import DisconnectReason, TrackKind
+
+_log = get_logger("room")
+
+
+class RoomContext:
+    """What the parts of a room share: the ``RoomPort`` of its nouns, the ``PageHandler`` of its page.
+
+    Args:
+        options: the room's options.
+        browser: the page; found out when it is first needed.
+        emit: tells an event.
+        leave: starts to leave the room, unless that is under way: why, and whether to end our tracks.
+    """
+
+    def __init__(
+        self,
+        options: RoomOptions,
+        browser: Browser | None,
+        emit: Callable[[Event], None],
+        leave: Callable[[DisconnectReason | int, bool], None],
+    ) -> None:
+        self.options = options
+        self.emit = emit
+        self.leave = leave
+        self.connecting: asyncio.Task[None] | None = None
+        self.connection: Session | None = None
+        self._browser = browser
+
+    # -- for the nouns --
+
+    @property
+    def browser(self) -> Browser:
+        """The page.
+
+        Raises:
+            UnsupportedHostError: this Python has none.
+        """
+        if self._browser is None:
+            self._browser = current()
+        return self._browser
+
+    @property
+    def session(self) -> Session:
+        """The connection, for those who cannot do without.
+
+        Raises:
+            UnexpectedConnectionState: there is none.
+        """
+        if self.connection is None:
+            raise UnexpectedConnectionState("the room is not connected")
+        return self.connection
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether there is a connection to send on."""
+        return self.connection is not None and self.connection.state is SessionState.CONNECTED
+
+    async def wait_connected(self) -> None:
+        """Wait for a connect that is under way.
+
+        Raises:
+            UnexpectedConnectionState: there is none, or it failed.
+        """
+        if self.connecting is not None:
+            with contextlib.suppress(LiveKitError):
+                await asyncio.shield(self.connecting)
+        if not self.is_connected:
+            raise UnexpectedConnectionState("the room is not connected")
+
+    def local_track_published(self, publication: LocalTrackPublication, track: LocalTrack) -> None:
+        """We publish a track."""
+        self.emit(ev.LocalTrackPublished(publication, track))
+
+    def local_track_unpublished(self, publication: LocalTrackPublication) -> None:
+        """We publish a track no more."""
+        self.emit(ev.LocalTrackUnpublished(publication))
+
+    def track_mute_changed(self, participant: Participant, publication: TrackPublication) -> None:
+        """We muted or unmuted a track."""
+        event = ev.TrackMuted if publication.muted else ev.TrackUnmuted
+        self.emit(event(participant, publication))
+
+    def media_devices_error(self, error: Exception, kind: str | None) -> None:
+        """A device could not be used."""
+        self.emit(ev.MediaDevicesError(error, kind))
+
+    # -- from the page --
+
+    def on_page_hide(self) -> None:
+        """The page is being left; the goodbye has been said."""
+        if self.options.disconnect_on_page_leave:
+            self.leave(DisconnectReason.CLIENT_INITIATED, True)
+
+    def on_online(self, online: bool) -> None:
+        """The network came or went."""
+        _log.debug("the browser is %s", "online" if online else "offline")
+
+    def on_device_change(self) -> None:
+        """A device came or went."""
+        self.emit(ev.MediaDevicesChanged())
+
+
+class Playback:
+    """Whether the browser lets the elements of remote tracks play: their ``PlaybackPort``.
+
+    Args:
+        remotes: whose tracks, by identity.
+        emit: tells an event.
+    """
+
+    def __init__(self, remotes: Mapping[str, RemoteParticipant], emit: Callable[[Event], None]) -> None:
+        self._remotes = remotes
+        self._emit = emit
+        self._blocked: set[str] = set()
+        self._tasks = TaskSet()
+
+    def allows(self, kind: str) -> bool:
+        """Whether ``audio`` or ``video`` may play, as far as is known."""
+        return kind not in self._blocked
+
+    def start(self, kind: str) -> Awaitable[None]:
+        """Play every element of a kind, at the call.
+
+        Raises:
+            PlaybackError: the browser still refuses.
+        """
+        started = [
+            play
+            for participant in self._remotes.values()
+            for publication in participant.track_publications.values()
+            if publication.track is not None and publication.kind == TrackKind[kind.upper()]
+            for play in publication.track._play()
+        ]
+
+        async def settled() -> None:
+            results = await asyncio.gather(*started, return_exceptions=True)
+            errors = [result for result in results if isinstance(result, BrowserError)]
+            if errors:
+                raise errors[0]
+            self.playback_changed(kind, True)
+
+        return self._tasks.spawn(settled())
+
+    def playback_changed(self, kind: str, allowed: bool) -> None:
+        """An element played, or was not allowed to."""
+        if allowed == self.allows(kind):
+            return
+        (self._blocked.discard if allowed else self._blocked.add)(kind)
+        self._emit(ev.AudioPlaybackChanged(allowed) if kind == "audio" else ev.VideoPlaybackChanged(allowed))
+
+    def ended(self) -> None:
+        """We left: the next room's elements will tell anew."""
+        self._blocked.clear()
