@@ -53,17 +53,24 @@ class Party:
         return [(looker, other) for looker in self.all for other in self.others(looker)]
 
 
+@pytest.fixture(params=["python", "pyscript"])
+def pythons(request: pytest.FixtureRequest) -> tuple[PythonPage, PythonPage]:
+    """Python in Chromium and in Firefox: on the page, then in a worker."""
+    host = request.param
+    return request.getfixturevalue(f"chromium_{host}"), request.getfixturevalue(f"firefox_{host}")
+
+
 @pytest_asyncio.fixture(loop_scope="session")
 async def party(
-    chromium_python: PythonPage,
-    firefox_python: PythonPage,
+    pythons: tuple[PythonPage, PythonPage],
     js_peer: JsPeer,
     rust_peer: Callable[[], RustPeer],
     livekit: LiveKitServer,
     room_name: str,
 ) -> AsyncIterator[Party]:
     """The four, connected and seeing each other."""
-    party = Party(PyPeer(chromium_python), PyPeer(firefox_python), js_peer, rust_peer())
+    chromium, firefox = map(PyPeer, pythons)
+    party = Party(chromium, firefox, js_peer, rust_peer())
     names = ("py-chromium", "py-firefox", "js", "rust")
     await asyncio.gather(
         *(

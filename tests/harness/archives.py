@@ -17,15 +17,19 @@ def zip_files(files: Iterable[Path], root: Path = REPO) -> bytes:
     return buffer.getvalue()
 
 
-def package_zip(folder: Path = REPO / "lk_pyodide") -> bytes:
+def package_files() -> list[Path]:
     """The package as the checkout has it: sources, schema and built page assets."""
     skipped = {"__pycache__", "node_modules"}
-    return zip_files(
-        path for path in folder.rglob("*") if path.is_file() and not skipped & {part.name for part in path.parents}
-    )
+    found = (REPO / "lk_pyodide").rglob("*")
+    return [path for path in found if path.is_file() and not skipped & {part.name for part in path.parents}]
+
+
+def package_zip() -> bytes:
+    """A zip of the package."""
+    return zip_files(package_files())
 
 
 def inpage_zip() -> bytes:
-    """The half of the tests that runs inside Pyodide: `tests.inpage`, and the package marker above it."""
+    """The half of the tests that runs inside Pyodide: `tests.inpage`, what it loads, and the package's marker."""
     tests = REPO / "tests"
-    return zip_files([tests / "__init__.py", *(tests / "inpage").rglob("*.py")])
+    return zip_files([tests / "__init__.py", tests / "harness" / "gate.js", *(tests / "inpage").rglob("*.py")])

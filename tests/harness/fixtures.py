@@ -15,6 +15,8 @@ import pytest_asyncio
 from tests.harness.chromium import Chromium
 from tests.harness.firefox import Firefox
 from tests.harness.js_peer import JsPeer
+from tests.harness.jupyterlite import JupyterLite
+from tests.harness.lite_site import LiteSite
 from tests.harness.pages import Browser, Page
 from tests.harness.paths import CHROMIUM, FIREFOX, LIVEKIT_SERVER, TEST_SERVER, Tool
 from tests.harness.process import shorten
@@ -29,6 +31,12 @@ _BROWSERS = {
     "chromium_python",
     "firefox_python",
     "python_page",
+    "chromium_worker",
+    "firefox_worker",
+    "worker_python",
+    "chromium_pyscript",
+    "firefox_pyscript",
+    "pyscript_python",
     "browser",
     "js_page",
     "js_peer",
@@ -88,9 +96,9 @@ async def firefox() -> AsyncIterator[Browser]:
         yield browser
 
 
-async def _python(browser: Browser, site: Site) -> PythonPage:
-    page = await PythonPage.open(browser, site)
-    _pages[f"{browser.name} Python page"] = page.page
+async def _python(browser: Browser, site: Site, host: str = "page") -> PythonPage:
+    page = await PythonPage.open(browser, site, host)
+    _pages[f"{browser.name} Python page ({host})"] = page.page
     return page
 
 
@@ -111,6 +119,76 @@ def python_page(request: pytest.FixtureRequest) -> PythonPage:
     """Python in a page of each browser in turn."""
     page: PythonPage = request.getfixturevalue(f"{request.param}_python")
     return page
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def chromium_worker(chromium: Browser, site: Site) -> PythonPage:
+    """Python in a bare worker of a page of Chromium, booted once a session."""
+    return await _python(chromium, site, "worker")
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def firefox_worker(firefox: Browser, site: Site) -> PythonPage:
+    """Python in a bare worker of a page of Firefox, booted once a session."""
+    return await _python(firefox, site, "worker")
+
+
+@pytest.fixture(params=["chromium", "firefox"])
+def worker_python(request: pytest.FixtureRequest) -> PythonPage:
+    """Python in a bare worker of each browser in turn."""
+    page: PythonPage = request.getfixturevalue(f"{request.param}_worker")
+    return page
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def chromium_pyscript(chromium: Browser, site: Site) -> PythonPage:
+    """Python in a worker of PyScript in Chromium, booted once a session, with the built wheel."""
+    return await _python(chromium, site, "pyscript")
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def firefox_pyscript(firefox: Browser, site: Site) -> PythonPage:
+    """Python in a worker of PyScript in Firefox, booted once a session, with the built wheel."""
+    return await _python(firefox, site, "pyscript")
+
+
+@pytest.fixture(params=["chromium", "firefox"])
+def pyscript_python(request: pytest.FixtureRequest) -> PythonPage:
+    """Python in a worker of PyScript in each browser in turn."""
+    page: PythonPage = request.getfixturevalue(f"{request.param}_pyscript")
+    return page
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def lite_site(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[LiteSite]:
+    """JupyterLite as `make site` builds it, with a wheel of the checkout (LK_TEST_WHEEL=1: the built one)."""
+    async with LiteSite(tmp_path_factory.mktemp("lite")) as running:
+        yield running
+
+
+async def _lite(browser: Browser, site: LiteSite) -> JupyterLite:
+    lite = await JupyterLite.open(browser, site, "first_room.ipynb")
+    _pages[f"{browser.name} JupyterLite"] = lite.page
+    return lite
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def chromium_lite(chromium: Browser, lite_site: LiteSite) -> JupyterLite:
+    """A notebook in a page of Chromium, booted once a session."""
+    return await _lite(chromium, lite_site)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def firefox_lite(firefox: Browser, lite_site: LiteSite) -> JupyterLite:
+    """A notebook in a page of Firefox, booted once a session."""
+    return await _lite(firefox, lite_site)
+
+
+@pytest.fixture(params=["chromium", "firefox"])
+def lite(request: pytest.FixtureRequest) -> JupyterLite:
+    """A notebook in a page of each browser in turn: cells as the last test left them, a kernel that may be starting."""
+    lite: JupyterLite = request.getfixturevalue(f"{request.param}_lite")
+    return lite
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

@@ -1,5 +1,5 @@
-// Keeps the books of a page: event listeners, intervals, connections, sockets, tracks, PyProxies and elements, so
-// that a test run which leaves one of them behind can be told so. Loaded before anything else in the page.
+// Keeps the books of a page or of a worker: event listeners, intervals, connections, sockets, channels, tracks, PyProxies
+// and elements, so that a test run which leaves one of them behind can be told so. Loaded before what it is to see.
 (() => {
   const add = EventTarget.prototype.addEventListener;
   const remove = EventTarget.prototype.removeEventListener;
@@ -30,7 +30,7 @@
 
   EventTarget.prototype.addEventListener = function addEventListener(type, callback, options) {
     add.call(this, type, callback, options);
-    const target = this ?? window;
+    const target = this ?? globalThis;
     const capture = captures(options);
     if (!callback || options?.signal?.aborted || find(target, type, callback, capture)) return;
     const record = {target: new WeakRef(target), type, callback: new WeakRef(callback), capture};
@@ -44,19 +44,19 @@
 
   EventTarget.prototype.removeEventListener = function removeEventListener(type, callback, options) {
     remove.call(this, type, callback, options);
-    const target = this ?? window;
+    const target = this ?? globalThis;
     const record = callback && find(target, type, callback, captures(options));
     if (record) forget(target, record);
   };
 
-  const setNative = window.setInterval;
-  const clearNative = window.clearInterval;
-  window.setInterval = (...args) => {
+  const setNative = globalThis.setInterval;
+  const clearNative = globalThis.clearInterval;
+  globalThis.setInterval = (...args) => {
     const id = setNative(...args);
     intervals.set(id, `every ${args[1] ?? 0} ms`);
     return id;
   };
-  window.clearInterval = (id) => {
+  globalThis.clearInterval = (id) => {
     intervals.delete(id);
     clearNative(id);
   };
@@ -67,11 +67,12 @@
     ["WebSocket", (it) => it.readyState !== WebSocket.CLOSED],
     ["AudioContext", (it) => it.state !== "closed"],
     ["Worker", () => true],
+    ["BroadcastChannel", () => true],
   ];
   for (const [name, open] of openness) {
-    const Native = window[name];
+    const Native = globalThis[name];
     if (!Native) continue;
-    window[name] = new Proxy(Native, {
+    globalThis[name] = new Proxy(Native, {
       construct(target, args, newTarget) {
         const made = Reflect.construct(target, args, newTarget);
         natives.add({name, object: new WeakRef(made), open});
@@ -79,6 +80,39 @@
       },
     });
   }
+  // These do not tell whether they are open: who ends one is seen doing it.
+  const endings = [
+    ["Worker", "terminate"],
+    ["BroadcastChannel", "close"],
+    ["MessagePort", "close"],
+  ];
+  for (const [name, method] of endings) {
+    const prototype = globalThis[name]?.prototype;
+    if (!prototype) continue; // a worker may not have workers of its own
+    const original = prototype[method];
+    prototype[method] = function () {
+      for (const entry of natives) if (entry.object.deref() === this) natives.delete(entry);
+      return original.call(this);
+    };
+  }
+  // Ports are born in pairs and travel; the one that listens is in use.
+  const {start: startNative} = MessagePort.prototype;
+  const onmessage = Object.getOwnPropertyDescriptor(MessagePort.prototype, "onmessage");
+  function listens(port) {
+    if ([...natives].some((entry) => entry.object.deref() === port)) return;
+    natives.add({name: "MessagePort", object: new WeakRef(port), open: () => true});
+  }
+  MessagePort.prototype.start = function start() {
+    listens(this);
+    startNative.call(this);
+  };
+  Object.defineProperty(MessagePort.prototype, "onmessage", {
+    ...onmessage,
+    set(listener) {
+      if (listener) listens(this);
+      onmessage.set.call(this, listener);
+    },
+  });
   for (const method of ["getUserMedia", "getDisplayMedia"]) {
     const original = navigator.mediaDevices?.[method];
     if (!original) continue;
@@ -91,21 +125,17 @@
       return stream;
     };
   }
-  if (window.Worker) {
-    const terminate = Worker.prototype.terminate;
-    Worker.prototype.terminate = function () {
-      for (const entry of natives) if (entry.object.deref() === this) natives.delete(entry);
-      return terminate.call(this);
-    };
-  }
-
-  add.call(window, "unhandledrejection", (event) => faults.push(`Unhandled rejection: ${event.reason?.stack ?? event.reason}`));
-  add.call(window, "error", (event) => faults.push(`Uncaught error: ${event.error?.stack ?? event.message}`));
+  // Chromium's stack begins with the error itself, Firefox's does not.
+  const inFull = (error) => (error?.stack && !error.stack.startsWith(`${error}`) ? `${error}\n${error.stack}` : `${error?.stack ?? error}`);
+  add.call(globalThis, "unhandledrejection", (event) => faults.push(`Unhandled rejection: ${inFull(event.reason)}`));
+  add.call(globalThis, "error", (event) => faults.push(`Uncaught error: ${event.error ? inFull(event.error) : event.message}`));
 
   // A listener on an object that nobody reaches any more goes with it; these objects never go.
   function stays(target) {
-    const lasting = [window, document, navigator.mediaDevices, navigator.connection, navigator.permissions, screen.orientation];
-    return lasting.includes(target) || (target instanceof Node && target.isConnected);
+    const {document, screen} = globalThis; // a worker has neither, nor devices
+    const {mediaDevices, connection, permissions} = navigator;
+    if ([globalThis, document, mediaDevices, connection, permissions, screen?.orientation].includes(target)) return true;
+    return Boolean(document) && target instanceof Node && target.isConnected;
   }
 
   const openNatives = () =>
@@ -135,7 +165,7 @@
       listeners: new Set(liveListeners()),
       intervals: new Set(intervals.keys()),
       natives: new Set(openNatives()),
-      elements: new Set(document.querySelectorAll("*")),
+      elements: new Set(globalThis.document?.querySelectorAll("*")),
     };
   }
 
@@ -157,16 +187,18 @@
     return `${kind} for "${record.type}" on ${target?.constructor?.name ?? "?"}${made ? `, ${made}` : ""}`;
   }
 
-  function leftSince(before) {
+  const describe = {
+    proxies: describeProxy,
+    listeners: describeListener,
+    intervals: (id) => `interval ${intervals.get(id)}`,
+    natives: (entry) => `open ${entry.name}`,
+    elements: (element) => `element <${element.localName} id="${element.id}"> in the document`,
+  };
+
+  function leftSince(before, kinds = Object.keys(before)) {
     const now = snapshot();
-    const fresh = (key) => [...now[key]].filter((item) => !before[key].has(item));
-    return [
-      ...fresh("proxies").map(describeProxy),
-      ...fresh("listeners").map(describeListener),
-      ...fresh("intervals").map((id) => `interval ${intervals.get(id)}`),
-      ...fresh("natives").map((entry) => `open ${entry.name}`),
-      ...fresh("elements").map((element) => `element <${element.localName} id="${element.id}"> in the document`),
-    ];
+    const fresh = (kind) => [...now[kind]].filter((item) => !before[kind].has(item));
+    return kinds.flatMap((kind) => fresh(kind).map(describe[kind]));
   }
 
   function attach(instance) {

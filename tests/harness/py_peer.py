@@ -15,6 +15,11 @@ from tests.harness.peers import (
 from tests.harness.python_page import PythonPage, RemoteFailure, RunHandle
 from tests.inpage import peer as inpage
 
+_ASKED_FOR_A_CLICK = """new Promise((resolve) => {
+  const look = () => document.querySelector(".lk-agent-hint") ? resolve(true) : requestAnimationFrame(look);
+  look();
+})"""
+
 
 class PyPeer(Peer):
     """A room of ours, in a page that boots Python once a session. Options are RoomOptions, by name."""
@@ -32,7 +37,8 @@ class PyPeer(Peer):
         """Have the page do something; its answer."""
         async with self._numbering:
             if self._run is None:
-                self._run = await self.page.start(inpage.serve)
+                await self.page.prepare(inpage.reach_page)
+                self._run = await self.page.start(inpage.serve, host=self.page.host)
             run, number = self._run, self._number
             self._number += 1
             await run.signal(f"command {number}", {"name": command, "arguments": arguments})
@@ -68,8 +74,15 @@ class PyPeer(Peer):
         await self.command("set_microphone", enabled=enabled)
 
     async def set_screen_share(self, enabled: bool, **options: Any) -> None:
-        """See `Peer`."""
-        await self.command("set_screen_share", enabled=enabled)
+        """See `Peer`. From a worker it may want a click on the page."""
+        sharing = asyncio.ensure_future(self.command("set_screen_share", enabled=enabled))
+        if self.page.host != "page" and enabled:
+            asked = asyncio.ensure_future(self.page.page.evaluate(_ASKED_FOR_A_CLICK))
+            await asyncio.wait([sharing, asked], return_when=asyncio.FIRST_COMPLETED)
+            if not sharing.done():
+                await self.page.page.click("body")
+            asked.cancel()
+        await sharing
 
     async def mute(self, source: Source, muted: bool = True) -> None:
         """See `Peer`."""

@@ -1,11 +1,13 @@
-"""A page with a booted Pyodide in which tests run async functions of `tests.inpage`, under a leak gate."""
+"""A page, or a worker of it, with a booted Pyodide in which tests run async functions of `tests.inpage`, leak-gated."""
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Generic, ParamSpec, TypeVar
 
+from tests.harness.hosts import HOSTS
 from tests.harness.pages import Browser, Page, PageError, js_call
+from tests.harness.process import shorten
 from tests.harness.site import Site
 from tests.inpage.runner import decode, encode
 
@@ -86,18 +88,20 @@ class RunHandle(Generic[T]):
 class PythonPage:
     """One page with Python in it, kept for a whole session and booted again after a run that spoiled it."""
 
-    def __init__(self, page: Page, site: Site) -> None:
+    def __init__(self, page: Page, site: Site, host: str = "page") -> None:
         self.page = page
         self.site = site
+        self.host = host
         self.boot_seconds = 0.0
         self.boots = 0
         self._ready = False
         self._last_run = 0
+        self._preparations: dict[str, tuple[Callable[..., Coroutine[Any, Any, object]], dict[str, object]]] = {}
 
     @classmethod
-    async def open(cls, browser: Browser, site: Site) -> "PythonPage":
-        """Open a page in the browser and boot Python in it."""
-        page = cls(await browser.new_page(), site)
+    async def open(cls, browser: Browser, site: Site, host: str = "page") -> "PythonPage":
+        """Open a page in the browser and boot Python in it, or in a worker of it: `host` is a key of `HOSTS`."""
+        page = cls(await browser.new_page(), site, host)
         await page.boot()
         return page
 
@@ -110,11 +114,28 @@ class PythonPage:
         """Load the page anew: Pyodide, the wheels, the package and the test bodies."""
         started = time.monotonic()
         self._ready = False
-        await self.page.goto(self.site.url("/harness/python_page.html"))
-        await self.page.evaluate(js_call("lkPage.boot", self.site.archives()))
+        try:
+            await HOSTS[self.host](self.page, self.site)
+        except PageError as error:
+            raise PageError(f"{error}; the console:\n" + "\n".join(map(shorten, self.page.console[-20:]))) from None
         self.boot_seconds = time.monotonic() - started
         self.boots += 1
         self._ready = True
+        for body, kwargs in self._preparations.values():
+            await self._prepare(body, kwargs)
+
+    async def prepare(self, body: Callable[P, Coroutine[Any, Any, object]], *args: P.args, **kwargs: P.kwargs) -> None:
+        """Run a body once for all that come after it, after each boot: it may leave behind what it likes."""
+        assert not args, "arguments of a run travel by name"
+        key = f"{body.__qualname__} {encode(kwargs)}"
+        if key not in self._preparations:
+            self._preparations[key] = body, dict(kwargs)
+            if self._ready:
+                await self._prepare(body, dict(kwargs))
+
+    async def _prepare(self, body: Callable[..., Coroutine[Any, Any, object]], kwargs: dict[str, object]) -> None:
+        handle = await self._begin(body, kwargs, prepares=True)
+        await handle.result()
 
     async def close(self) -> None:
         """Close the page as a user does."""
@@ -130,15 +151,20 @@ class PythonPage:
         assert not args, "arguments of a run travel by name"
         if not self._ready:
             await self.boot()
+        return await self._begin(body, kwargs, prepares=False)
+
+    async def _begin(
+        self, body: Callable[..., Coroutine[Any, Any, T]], kwargs: Mapping[str, object], *, prepares: bool
+    ) -> RunHandle[T]:
         self._last_run += 1
         run = self._last_run
         await self.page.evaluate(js_call("lkPage.begin", run, body.__module__, body.__qualname__, encode(kwargs)))
-        work = self._finish(run, f"{body.__module__}.{body.__qualname__}")
+        work = self._finish(run, f"{body.__module__}.{body.__qualname__}", prepares)
         return RunHandle(self, run, asyncio.create_task(work, name=f"run {body.__qualname__}"))
 
-    async def _finish(self, run: int, name: str) -> Any:
+    async def _finish(self, run: int, name: str, prepares: bool) -> Any:
         try:
-            report = await self.page.evaluate(js_call("lkPage.finish", run))
+            report = await self.page.evaluate(js_call("lkPage.finish", run, prepares))
         except (PageError, asyncio.CancelledError):
             self._ready = False  # the page is gone, or the run goes on with nobody to hear of it
             raise

@@ -7,13 +7,15 @@ from typing import Self
 
 from aiohttp import web
 
+from tests.harness import pyscript_site
 from tests.harness.archives import inpage_zip, package_zip
-from tests.harness.paths import HARNESS, find_wheel, node_modules, wheels
+from tests.harness.paths import HARNESS, REPO, find_wheel, node_modules, wheels
 from tests.harness.process import HOST
 
 # Runtimes do not change while a test session runs; our own files do, and a stale one costs an hour of wondering.
 _RUNTIME_AGE = "public, max-age=3600"
-_RUNTIMES = ("/pyodide/", "/pyscript/", "/livekit-client/", "/wheels/")
+_RUNTIMES = ("/pyodide/", "/pyscript/", "/pyscript-page/runtime/", "/livekit-client/", "/wheels/")
+_AGENT = REPO / "lk_pyodide" / "_web" / "lk-agent.js"
 _NEEDED_WHEELS = ("protobuf", "pyee", "typing_extensions")
 
 
@@ -29,6 +31,10 @@ class Site:
         self._app.router.add_get("/lk_pyodide.zip", _generated(package_zip))
         self._app.router.add_get("/blank.html", _blank)
         self._app.router.add_get("/favicon.ico", _nothing)
+        self.serve("/lk-agent.js", _agent)
+        self.serve("/pyscript-page/index.html", pyscript_site.page)
+        self.serve("/pyscript-page/config.json", pyscript_site.config)
+        self.serve("/pyscript-page/runtime/{name}", pyscript_site.runtime)
 
     def url(self, path: str) -> str:
         """The absolute address of a path on this site."""
@@ -96,6 +102,10 @@ def _generated(make: Callable[[], bytes]) -> Callable[[web.Request], Awaitable[w
 
 async def _blank(_request: web.Request) -> web.Response:
     return web.Response(text="<!doctype html><title>blank</title>", content_type="text/html")
+
+
+def _agent(_request: web.Request) -> web.StreamResponse:
+    return web.FileResponse(_AGENT) if _AGENT.is_file() else web.Response(status=404)
 
 
 async def _nothing(_request: web.Request) -> web.Response:

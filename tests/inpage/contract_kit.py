@@ -264,7 +264,7 @@ async def open_channel(
     log = ChannelLog()
     channel = first.pc.create_data_channel(label, DataChannelInit(), log)
     await first.negotiate()
-    await second.wait("channel")
+    await second.until(lambda: label in second.channels, f"channel {label}")
     other, other_log = second.channels[label]
     await log.wait("open")
     await other_log.wait("open")

@@ -96,10 +96,12 @@ async def display_media(env: Env) -> None:
     """A screen, or a typed error (there is no user and no screen here); it is asked for without waiting."""
     asked = env.browser.media_devices.get_display_media({"video": True})
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(10 if env.on_page else 2):
             tracks = await asked
     except MediaDeviceError as error:
         assert error.name, error
+    except TimeoutError:
+        assert not env.on_page  # from a worker it waits for a click, which nobody makes here: called off
     else:
         assert [track.kind for track in tracks] == ["video"]
         for track in tracks:

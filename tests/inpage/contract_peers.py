@@ -360,7 +360,7 @@ async def bad_configuration(env: Env) -> None:
             with raises(BrowserError):
                 first.pc.set_configuration(_BAD)
         else:  # from a worker it can only be tried: the connection fails, and the log says why
-            env.browser.new_peer_connection(_BAD, first)
+            closer.add(env.browser.new_peer_connection(_BAD, first))
             assert await first.wait("state") == ("failed",)
             second.pc.set_configuration(_BAD)
             await until(lambda: len(lines) == 2, "two errors")

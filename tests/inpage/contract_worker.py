@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import json
 from collections.abc import Callable
-from itertools import count
 
 from lk_pyodide.browser.api import Browser
 from lk_pyodide.browser.bridge import BridgeBrowser
 from lk_pyodide.browser.bridge.carrier import ask_for_port, wait_for_agent
-from lk_pyodide.browser.ffi import Js, Listeners, js
+from tests.inpage.page_actions import act
 
 
 class WorkerEnv:
-    """The page of this worker; ``tests/harness/page_actions.js`` does what is asked there."""
+    """The page of this worker."""
 
     on_page = False
 
@@ -25,11 +23,8 @@ class WorkerEnv:
         self.echo_url = f"ws://{server}/echo"
         self.refused_url = f"ws://{server}/refused"
         self.http_url = f"http://{server}/hello"
-        self._calls = count(1)
-        self._waiting: dict[int, asyncio.Future[None]] = {}
-        self._js_channel = js.BroadcastChannel.new(f"lk-actions-{host}")
-        self._listeners = Listeners()
-        self._listeners.add(self._js_channel, self._on_message, "message")
+        self._bridge = browser
+        self._host = host
 
     async def leave_page(self) -> None:
         """What the browser does to a page that is being left; but this one stays."""
@@ -54,18 +49,10 @@ class WorkerEnv:
     async def close(self) -> None:
         """Take away what was put on the page."""
         await self._act("cleanUp")
-        self._listeners.close()
-        self._js_channel.close()
 
     async def _act(self, action: str, *args: object) -> None:
-        call = next(self._calls)
-        self._waiting[call] = asyncio.get_running_loop().create_future()
-        self._js_channel.postMessage(json.dumps({"call": call, "action": action, "args": args}))
-        async with asyncio.timeout(10):
-            await self._waiting[call]
-
-    def _on_message(self, event: Js) -> None:
-        self._waiting.pop(json.loads(event.data)["done"]).set_result(None)
+        await self._bridge.count_objects()  # what was asked of the page before has been done
+        await act(self._host, action, *args)
 
 
 @functools.cache
@@ -84,6 +71,5 @@ async def reach_page(carrier: str, host: str) -> BridgeBrowser:
 
 def _show(host: str, token: str) -> Callable[[], None]:
     """In place of a notebook's output, the page's script calls the agent."""
-    js_channel = js.BroadcastChannel.new(f"lk-actions-{host}")
-    js_channel.postMessage(json.dumps({"call": 0, "action": "serve", "args": [token]}))
-    return js_channel.close  # type: ignore[no-any-return]
+    serving = asyncio.ensure_future(act(host, "serve", token))
+    return lambda: serving.add_done_callback(lambda done: done.result())

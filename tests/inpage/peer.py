@@ -1,13 +1,13 @@
 """Our client as a peer: a room in the page that does what the test process tells it (tests/harness/py_peer.py)."""
 
 import asyncio
-import importlib
 import math
 import traceback
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from lk_pyodide import DataReceived, Event, Room, RoomOptions, TrackSource, TrackSubscribed, TrackUnsubscribed
+from lk_pyodide import DataReceived, Event, Room, RoomOptions, TrackSource, TrackSubscribed
+from lk_pyodide.browser.current import current
 from lk_pyodide.participant import Participant
 from lk_pyodide.publication import LocalTrackPublication, RemoteTrackPublication, TrackPublication
 from lk_pyodide.track import RemoteTrack
@@ -23,9 +23,14 @@ SOURCES = {
 NAMES = {source: name for name, source in SOURCES.items()}
 
 
-async def serve() -> None:
+async def reach_page() -> None:
+    """What every room of this Python shares is there from now on: no run has left it behind."""
+    await current().ready()
+
+
+async def serve(host: str = "page") -> None:
     """Do one command after another, each as a task of its own, until the command None."""
-    peer = PagePeer()
+    peer = PagePeer(host)
     running: set[asyncio.Task[None]] = set()
     number = 0
     while True:
@@ -51,13 +56,13 @@ async def _answer(peer: "PagePeer", number: int, command: dict[str, Any]) -> Non
 
 
 class PagePeer:
-    """A room, what has happened in it, and the elements that play it."""
+    """A room, and what has happened in it. `host` is where Python is: on the `page`, or in which worker."""
 
-    def __init__(self) -> None:
+    def __init__(self, host: str) -> None:
+        self.host = host
         self.room = Room()
         self.log: list[dict[str, Any]] = []
         self.received: list[dict[str, Any]] = []
-        self.elements: dict[str, Any] = {}
         self.changes = 0
         self.change = asyncio.Event()
 
@@ -81,9 +86,7 @@ class PagePeer:
                     {"data": packet.data, "topic": packet.topic or "", "reliable": reliable, "sender": sender}
                 )
             case TrackSubscribed(track, _, _):
-                self.elements[track.sid] = track.attach("body")
-            case TrackUnsubscribed(track, _, _):
-                self.elements.pop(track.sid, None)
+                track.attach("body")
             case _:
                 pass
         self.changes += 1
@@ -143,17 +146,14 @@ class PagePeer:
         await self.room.local_participant.set_attributes(attributes)
 
     async def video_stats(self, identity: str, source: str) -> dict[str, Any]:
+        from tests.inpage.page_actions import look  # where there is JavaScript
+
         track = self._track(identity, source)
         stats = await _inbound(track)
-        element = self.elements.get(track.sid) if track is not None else None
-        if not stats or element is None:
+        seen = await look(self.host, track._media.id) if track is not None else None
+        if not stats or seen is None:
             return {"frames": 0, "width": 0, "height": 0, "contrast": 0.0}
-        return {
-            "frames": stats.get("framesDecoded", 0),
-            "width": element.videoWidth,
-            "height": element.videoHeight,
-            "contrast": _contrast(element),
-        }
+        return {"frames": stats.get("framesDecoded", 0), **seen}
 
     async def audio_energy(self, identity: str, seconds: float) -> float:
         track = self._track(identity, "microphone")
@@ -175,20 +175,6 @@ async def _inbound(track: RemoteTrack | None) -> Any:
     if track is None:
         return None
     return next((entry for entry in await track.get_rtc_stats_report() if entry["type"] == "inbound-rtp"), None)
-
-
-def _contrast(element: Any) -> float:
-    """Mean deviation of brightness in the picture an element shows: 0 means a plain surface, such as black."""
-    js: Any = importlib.import_module("js")
-    if not element.videoWidth:
-        return 0.0
-    canvas = js.OffscreenCanvas.new(32, 18)
-    context = canvas.getContext("2d", willReadFrequently=True)
-    context.drawImage(element, 0, 0, 32, 18)
-    pixels = context.getImageData(0, 0, 32, 18).data.to_bytes()
-    light: list[float] = [sum(pixels[i : i + 3]) / 3 for i in range(0, len(pixels), 4)]
-    mean = sum(light) / len(light)
-    return sum(abs(value - mean) for value in light) / len(light)
 
 
 def _track_state(publication: TrackPublication) -> dict[str, Any]:

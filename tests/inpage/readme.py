@@ -10,7 +10,6 @@ from typing import Any
 
 from lk_pyodide import LocalTrack, Room, TrackSource, get_logger, set_log_extension
 from tests.inpage import steps
-from tests.inpage.peer import _contrast
 
 _PREPARED = """() => {
   const stage = document.createElement("div");
@@ -140,7 +139,7 @@ async def _video(scope: Scope, given: Any) -> dict[str, Any]:
             elements = js.document.querySelectorAll("#stage video")
             if elements.length:
                 frames = elements[0].getVideoPlaybackQuality().totalVideoFrames
-                contrast = _contrast(elements[0])
+                contrast = js.lkActions.contrast(elements[0])
                 if frames > 5 and contrast > 0:
                     return {"videos": elements.length, "audios": js.document.querySelectorAll("#stage audio").length}
             await asyncio.sleep(0.1)  # frames have no event that both browsers have

@@ -1,6 +1,7 @@
 """The half of the harness that lives inside Pyodide: starts test bodies and names what they leave in asyncio.
 
 It is told to JavaScript in strings and functions only: a proxy of its own would be counted as somebody's leak.
+`python_page.js` calls it on a page, `remote.py` in a worker.
 """
 
 import asyncio
@@ -11,6 +12,7 @@ import importlib
 import json
 import sys
 import traceback
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -146,6 +148,7 @@ def stacks() -> str:
 def install(note: Callable[[Any, str], object], fault: Callable[[str], object]) -> None:
     """Make Pyodide's loop and proxies tell what the gate asks for. Once, before any test body is imported."""
     _watch_loop(asyncio.get_event_loop(), fault)
+    _watch_interpreter(fault)
     _name_proxies(note)
 
 
@@ -181,6 +184,24 @@ def _watch_loop(loop: Any, fault: Callable[[str], object]) -> None:
     loop.call_later = call_later
     loop._decrement_in_progress = count_down
     loop.set_exception_handler(complain)
+
+
+def _watch_interpreter(fault: Callable[[str], object]) -> None:
+    """What Python itself would only print: a coroutine that nobody awaits, an error in a finaliser or a callback."""
+    ignore, show = sys.unraisablehook, warnings.showwarning
+
+    def ignored(unraisable: Any) -> None:
+        trace = traceback.format_exception(unraisable.exc_type, unraisable.exc_value, unraisable.exc_traceback)
+        fault(f"{unraisable.err_msg or 'Exception ignored in'}: {unraisable.object!r}\n{''.join(trace)}")
+        ignore(unraisable)
+
+    def warned(message: Any, category: Any, filename: str, lineno: int, file: Any = None, line: Any = None) -> None:
+        if "was never awaited" in str(message):
+            fault(f"{message} ({filename}:{lineno})")
+        show(message, category, filename, lineno, file, line)
+
+    sys.unraisablehook = ignored
+    warnings.showwarning = warned
 
 
 def _name_proxies(note: Callable[[Any, str], object]) -> None:

@@ -1,7 +1,9 @@
 """Test bodies for the harness itself: an answer, an error, and one leak of each kind."""
 
 import asyncio
+import importlib.util
 import sys
+import time
 from typing import Any
 
 from tests.inpage import steps
@@ -94,6 +96,109 @@ async def leak_camera() -> None:
     """A camera that keeps running."""
     js = _js()
     _kept.append(await js.navigator.mediaDevices.getUserMedia(js.JSON.parse('{"video": true}')))
+
+
+async def where() -> dict[str, Any]:
+    """Which kind of global scope Python has, and where the package came from."""
+    import lk_pyodide
+
+    return {"scope": _js().self.constructor.name, "package": lk_pyodide.__file__}
+
+
+async def tidy_worker() -> bool:
+    """What the gate watches in a worker, used and given back."""
+    js = _js()
+    proxy = _create_proxy(_ignore)
+    js.self.addEventListener("online", proxy)
+    channel, pair = js.BroadcastChannel.new("lk-selftest"), js.MessageChannel.new()
+    for end in (channel, pair.port1):
+        end.addEventListener("message", proxy)
+    pair.port1.start()
+    interval = js.setInterval(proxy, 1000)
+    await asyncio.sleep(0.01)
+    js.clearInterval(interval)
+    for end in (channel, pair.port1):
+        end.removeEventListener("message", proxy)
+        end.close()
+    js.self.removeEventListener("online", proxy)
+    proxy.destroy()
+    return True
+
+
+async def leak_global_listener() -> None:
+    """A listener that stays on the worker itself."""
+    proxy = _create_proxy(_ignore)
+    _js().self.addEventListener("online", proxy)
+    _kept.append(proxy)
+
+
+async def leak_interval() -> None:
+    """A timer of JavaScript that never ends."""
+    _js().setInterval(_js().Function.new(), 60_000)
+
+
+async def leak_channel() -> None:
+    """A channel that is not closed."""
+    _kept.append(_js().BroadcastChannel.new("lk-selftest"))
+
+
+async def leak_port() -> None:
+    """A port that listens for ever."""
+    _kept.append(_js().MessageChannel.new().port1)
+    _kept[-1].start()
+
+
+async def reject() -> None:
+    """A promise of JavaScript that fails with nobody looking."""
+    _js().eval("void Promise.reject(new Error('nobody listens'))")
+
+
+async def forget_to_await() -> None:
+    """A coroutine that never runs."""
+    asyncio.sleep(1)  # type: ignore[unused-coroutine]  # pyright: ignore[reportUnusedCoroutine]
+
+
+async def fail_in_finaliser() -> None:
+    """An error that Python can only print."""
+
+    class Bad:
+        def __del__(self) -> None:
+            raise RuntimeError("in a finaliser")
+
+    Bad()
+
+
+def _give_pyscript_its_global() -> None:
+    # PyScript hands each message of the worker to `xworker.onmessage` of Python's globals, too, and fails without it.
+    if importlib.util.find_spec("polyscript"):
+        vars(sys.modules["__main__"])["xworker"] = importlib.import_module("polyscript").xworker
+
+
+async def get_port() -> Any:
+    """Take a port that the page posts to the worker, and answer on it."""
+    js = _js()
+    got: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+
+    def on_message(event: Any) -> None:
+        if getattr(event.data, "lkSelftest", None):
+            got.set_result(event.data.port)
+
+    proxy = _create_proxy(on_message)
+    js.self.addEventListener("message", proxy)
+    _give_pyscript_its_global()
+    steps.reached("listening")
+    port = await asyncio.wait_for(got, 10)
+    port.postMessage("from Python")
+    port.close()
+    js.self.removeEventListener("message", proxy)
+    proxy.destroy()
+
+
+async def block(seconds: float) -> None:
+    """Keep the thread busy, as a notebook's cell may."""
+    ends = time.monotonic() + seconds
+    while time.monotonic() < ends:
+        pass
 
 
 async def lose_exception() -> None:

@@ -22,7 +22,7 @@ export class Element {
   #muted = null; // what the user wants; null leaves it to us
   #later = null;
   #latest = null; // outcome of the last play()
-  #gestures = new Gestures();
+  #gestures = new Gestures("Click anywhere on the page to start the sound.");
   #places = null;
 
   constructor(session, kind, target) {

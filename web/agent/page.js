@@ -32,7 +32,7 @@ export class Page {
   ]; // prettier-ignore
   id = 0;
   session = null;
-  #gestures = new Gestures();
+  #gestures = new Gestures("Click anywhere on the page to choose what to share.");
 
   openSocket(id, url) {
     this.#add(id, () => new Socket(this.session, url));
