@@ -15,7 +15,7 @@ BUILDER := pyproject.toml hatch_build.py tools/schema.py tools/constraints.txt
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help venv npm browsers server wheel wheel-check lint format test test-fast bench demo site clean python
+.PHONY: help venv npm browsers server wheel lite wheel-check lint format test test-fast bench demo site clean python
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | while IFS='|' read -r target text; do printf '%-20s %s\n' "$$target" "$$text"; done
@@ -55,6 +55,9 @@ wheel: build/wheels/.stamp ## build/wheels: our wheel and the ones it needs
 build/wheels/.stamp: $(SOURCES) $(BUILDER) tools/wheels.py $(wildcard README.md) LICENSE NOTICE $(SCHEMA) $(AGENT)
 	@$(PY) -m tools.wheels
 	@touch $@
+
+lite: venv npm wheel ## build/lite: JupyterLite with the notebooks of demo/notebooks
+	@$(PY) -m tools.lite
 
 wheel-check: venv ## prove that the wheel is reproducible, from the sdist too
 	@$(PY) -m tools.wheels --check

@@ -157,6 +157,10 @@ class Participant(ABC):
         if speaking:
             self._last_spoke_at = datetime.now(UTC)
 
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
+        """Show what the participant publishes, as it comes and goes, when this is the value of a notebook's cell."""
+        return self._room.mimebundle(self)
+
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.identity!r} {self.sid}>"
 

@@ -15,6 +15,7 @@ from lk_pyodide.core.messages import ParticipantInfo
 from lk_pyodide.emitter import EventSource
 from lk_pyodide.errors import ConnectError, LiveKitError, RoomDisconnectedError
 from lk_pyodide.events import EventName
+from lk_pyodide.jupyter import Gallery
 from lk_pyodide.local_participant import LocalParticipant
 from lk_pyodide.logging import get_logger
 from lk_pyodide.options import CONNECT_DEFAULTS, RoomConnectOptions, RoomOptions, merged
@@ -39,7 +40,9 @@ class Room(EventSource[EventName]):
 
     def __init__(self, options: RoomOptions | None = None, *, browser: Browser | None = None) -> None:
         super().__init__(ev.ROOM_EVENTS)
-        self._context = RoomContext(merged(options, RoomOptions()), browser, self._emit, self._start_leaving)
+        self._context = RoomContext(
+            merged(options, RoomOptions()), browser, self._emit, self._start_leaving, self._mimebundle
+        )
         self._state = ConnectionState.DISCONNECTED
         self._waiting = 0
         self._disconnecting: asyncio.Task[None] | None = None
@@ -48,6 +51,7 @@ class Room(EventSource[EventName]):
         self._remotes: dict[str, RemoteParticipant] = {}
         self._playback = Playback(self._remotes, self._emit)
         self._updates = self._new_updates(auto_subscribe=True)
+        self._galleries: dict[str | None, Gallery] = {}
 
     def _new_updates(self, *, auto_subscribe: bool) -> RoomUpdates:
         return RoomUpdates(self._context, self._playback, self._local, self._remotes, auto_subscribe=auto_subscribe)
@@ -112,6 +116,16 @@ class Room(EventSource[EventName]):
     def is_recording(self) -> bool:
         """Whether the room is being recorded."""
         return self._updates.info.active_recording
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
+        """Show everybody's pictures, as they come and go, when the room is the value of a notebook's cell."""
+        return self._mimebundle(None)
+
+    def _mimebundle(self, only: Participant | None) -> dict[str, str]:
+        key = None if only is None else only.identity
+        if key not in self._galleries:
+            self._galleries[key] = Gallery(self, self._local, self._remotes, only)
+        return self._galleries[key].mimebundle()
 
     @property
     def server_info(self) -> ServerInfo | None:

@@ -31,6 +31,7 @@ class RoomContext:
         browser: the page; found out when it is first needed.
         emit: tells an event.
         leave: starts to leave the room, unless that is under way: why, and whether to end our tracks.
+        mimebundle: what a notebook displays of a participant.
     """
 
     def __init__(
@@ -39,10 +40,12 @@ class RoomContext:
         browser: Browser | None,
         emit: Callable[[Event], None],
         leave: Callable[[DisconnectReason | int, bool], None],
+        mimebundle: Callable[[Participant | None], dict[str, str]],
     ) -> None:
         self.options = options
         self.emit = emit
         self.leave = leave
+        self.mimebundle = mimebundle
         self.connecting: asyncio.Task[None] | None = None
         self.connection: Session | None = None
         self._browser = browser

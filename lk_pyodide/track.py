@@ -8,6 +8,7 @@ from typing import Any
 from lk_pyodide.browser.api import Browser, Json, MediaElement, MediaTrack, Receiver
 from lk_pyodide.errors import UsageError
 from lk_pyodide.logging import get_logger
+from lk_pyodide.places import mimebundle, new_place
 from lk_pyodide.ports import PlaybackPort
 from lk_pyodide.types import StreamState, TrackKind, TrackSource
 
@@ -45,6 +46,18 @@ class AttachedElement:
     def detach(self) -> None:
         """Stop playing the track here."""
         self._track._detach_one(self)
+
+    def _show(self, place: str, caption: str = "") -> None:
+        self._element.show(place, caption)
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
+        """Show the element here, when it is the value of a notebook's cell."""
+        place = new_place()
+        self._show(place)
+        return mimebundle(place, repr(self))
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {self._track!r}>"
 
 
 class Track:
@@ -126,15 +139,23 @@ class Track:
         Raises:
             UsageError: the selector matches nothing.
         """
+        return _shown(self._attach(target))
+
+    def _attach(self, target: object | None = None) -> AttachedElement:
         known = next((a for a in self._elements if target is not None and _is_native(a, target)), None)
         if known is not None:
-            return _shown(known)
+            return known
         handler = _ElementEvents(self)
         element = self._browser.new_element(self._media.kind, target, handler)
         element.attach(self._media)
         attached = AttachedElement(element, self)
         self._elements.append(attached)
-        return _shown(attached)
+        return attached
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
+        """Play the track here, when it is the value of a notebook's cell."""
+        bundle = self._attach()._repr_mimebundle_()
+        return {**bundle, "text/plain": repr(self)}
 
     def detach(self, element: object | None = None) -> list[Any]:
         """Stop playing the track.

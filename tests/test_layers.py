@@ -23,14 +23,14 @@ LAYERS: tuple[tuple[frozenset[str], ...], ...] = (
     (
         frozenset(
             {"ports", "track", "local_track", "publication", "participant", "local_participant", "devices"}
-            | {"local_capture", "local_profile", "local_publishing"}
+            | {"local_capture", "local_profile", "local_publishing", "places"}
             | {"data", "rpc", "frames", "e2ee"}
         ),
     ),
     (frozenset({"events"}),),
-    (frozenset({"room_context", "room_updates"}),),
+    (frozenset({"jupyter", "room_context", "room_updates"}),),
     (frozenset({"room"}),),
-    (frozenset({"__init__", "__main__", "testing", "local", "ui", "jupyter"}),),
+    (frozenset({"__init__", "__main__", "testing", "local", "ui"}),),
 )
 """From low to high. The groups within a layer are blind to one another; within a group everyone may see everyone."""
 NOUNS = 3
@@ -44,6 +44,7 @@ OUTSIDE = {
     "pyodide": ("lk_pyodide/browser/", True),
     "pyodide_js": ("lk_pyodide/browser/", True),
     "_pyodide": ("lk_pyodide/browser/", True),
+    "polyscript": ("lk_pyodide/browser/", False),
     "google": ("lk_pyodide/core/wire.py", False),
     "pyee": ("lk_pyodide/emitter.py", True),
     "IPython": ("lk_pyodide/browser/bridge/notebook.py", False),

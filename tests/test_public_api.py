@@ -28,7 +28,7 @@ MODULES = [
 ]
 INTERNAL = {
     f"lk_pyodide.{name}"
-    for name in "local_capture local_profile local_publishing ports room_context room_updates".split()
+    for name in "jupyter local_capture local_profile local_publishing places ports room_context room_updates".split()
 }
 """Modules that users have no business with."""
 REACHED_OTHERWISE = {"lk_pyodide.testing", "lk_pyodide.events"}

@@ -21,7 +21,7 @@ from tools.console import ROOT, VENV_PYTHON, Stop, main, say
 
 SERVERS = ("LIVEKIT_SERVER", "TEST_SERVER")
 OPTIONAL = ("CHROMIUM", "FIREFOX", *SERVERS)
-INSTALL = ("venv", "npm", "browsers", "server", "wheel")
+INSTALL = ("venv", "npm", "browsers", "server", "wheel", "lite")
 NEEDED = ("venv", "npm", "wheel")
 """Without these there is nothing that pytest could run."""
 

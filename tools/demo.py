@@ -88,7 +88,7 @@ async def static_server(folder: Path, port: int, livekit: str | None = None) -> 
     """
 
     async def index(request: web.Request) -> web.StreamResponse:
-        return web.FileResponse(folder / "index.html")
+        return web.FileResponse(_index(folder, request.match_info["folder"]))
 
     async def revalidate(request: web.Request, response: web.StreamResponse) -> None:
         # a rebuilt wheel has the name of the old one: a cached copy must be asked about
@@ -96,7 +96,7 @@ async def static_server(folder: Path, port: int, livekit: str | None = None) -> 
 
     application = web.Application()
     application.on_response_prepare.append(revalidate)
-    application.router.add_get("/", index)
+    application.router.add_get("/{folder:(.*/)?}", index)
     if livekit is not None:
         application.router.add_get("/token", functools.partial(_token, livekit))
     application.router.add_static("/", folder)
@@ -113,6 +113,13 @@ async def static_server(folder: Path, port: int, livekit: str | None = None) -> 
         yield f"http://localhost:{runner.addresses[0][1]}/"
     finally:
         await runner.cleanup()
+
+
+def _index(folder: Path, below: str) -> Path:
+    page = (folder / below / "index.html").resolve()
+    if not page.is_relative_to(folder.resolve()) or not page.is_file():
+        raise web.HTTPNotFound
+    return page
 
 
 async def _token(livekit: str, request: web.Request) -> web.Response:

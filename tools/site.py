@@ -3,6 +3,7 @@
     site/*.html ...       what is in demo/
     site/pyscript/        @pyscript/core, from npm
     site/pyodide/         Pyodide, from npm; our wheel and what it needs; a lock file that names exactly these
+    site/lite/            JupyterLite with the notebooks of demo/notebooks (tools/lite.py); it uses the same Pyodide
 
 A page there says `<script type="module" src="./pyscript/core.js">` and configures
 `{"interpreter": "./pyodide/pyodide.mjs", "packages": ["lk-pyodide"], "packages_cache": "passthrough"}`.
@@ -14,6 +15,7 @@ import shutil
 from pathlib import Path
 
 from tools.console import BUILD, NODE_MODULES, ROOT, WHEELS, Stop, main, relative, say
+from tools.lite import NOTEBOOKS, make_lite
 from tools.lockfile import lockfile
 
 SITE = BUILD / "site"
@@ -21,8 +23,13 @@ DEMO = ROOT / "demo"
 PYODIDE_FILES = ("pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm", "python_stdlib.zip")
 
 
-def make_site(pages: Path = DEMO, site: Path = SITE) -> None:
+def make_site(pages: Path = DEMO, site: Path = SITE, lite: Path | None = None) -> None:
     """Builds the site afresh.
+
+    Args:
+        pages: The pages, and the notebooks in a folder of that name.
+        site: The folder to build.
+        lite: A built JupyterLite; without one it is built as well.
 
     Raises:
         Stop: The pages, the npm packages or the wheels are missing.
@@ -30,10 +37,11 @@ def make_site(pages: Path = DEMO, site: Path = SITE) -> None:
     if not any(pages.glob("*.html")):
         raise Stop(f"{relative(pages)}/ has no pages: there is nothing to build a site from")
     shutil.rmtree(site, ignore_errors=True)
-    shutil.copytree(pages, site, ignore=shutil.ignore_patterns("__pycache__", ".*"))
+    shutil.copytree(pages, site, ignore=shutil.ignore_patterns("__pycache__", ".*", NOTEBOOKS.name))
     pyscript = NODE_MODULES / "@pyscript" / "core" / "dist"
     shutil.copytree(_there(pyscript, "make npm"), site / "pyscript", ignore=shutil.ignore_patterns("*.map"))
     copy_pyodide(site / "pyodide")
+    shutil.copytree(lite or make_lite(notebooks=pages / NOTEBOOKS.name), site / "lite")
     files = [path for path in site.rglob("*") if path.is_file()]
     say(f"  {relative(site)}: {len(files)} files, {sum(path.stat().st_size for path in files) / 1e6:.1f} MB")
 

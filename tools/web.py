@@ -48,7 +48,9 @@ def install(root: Path) -> None:
     """
     npm = shutil.which("npm")
     if npm is None:
-        raise WebError("npm is not on PATH: Node.js 20 or newer is needed to build from a checkout (https://nodejs.org)")
+        raise WebError(
+            "npm is not on PATH: Node.js 20 or newer is needed to build from a checkout (https://nodejs.org)"
+        )
     # no install scripts: esbuild's only replaces a launcher
     _run([npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"], root / WEB)
 
@@ -61,7 +63,9 @@ def find_node() -> str:
     """
     node = shutil.which("node")
     if node is None:
-        raise WebError("node is not on PATH: Node.js 20 or newer is needed to build from a checkout (https://nodejs.org)")
+        raise WebError(
+            "node is not on PATH: Node.js 20 or newer is needed to build from a checkout (https://nodejs.org)"
+        )
     return node
 
 

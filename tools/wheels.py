@@ -26,7 +26,17 @@ PAGE_PYTHON = "3.14"
 PURE = ("--only-binary=:all:", "--platform", "any", "--implementation", "py", "--abi", "none")
 """What makes `pip download` take pure-Python wheels."""
 
-_SOURCES = (".gitignore", "lk_pyodide", "tools", "web", "hatch_build.py", "pyproject.toml", "README.md", "LICENSE", "NOTICE")
+_SOURCES = (
+    ".gitignore",
+    "lk_pyodide",
+    "tools",
+    "web",
+    "hatch_build.py",
+    "pyproject.toml",
+    "README.md",
+    "LICENSE",
+    "NOTICE",
+)
 
 
 def make_wheels() -> None:

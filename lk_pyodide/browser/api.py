@@ -360,6 +360,14 @@ class MediaElement(Protocol):
         """Append the element to a CSS selector's first match, or to a native node."""
         ...
 
+    def show(self, place: str, caption: str = "") -> None:
+        """Let the element stand, with a caption, in the newest node with this name in ``data-lk-place``.
+
+        The node may come later, as the output of a notebook does, and may come again. Words in it that are marked with
+        ``data-lk-empty`` are hidden meanwhile.
+        """
+        ...
+
     def close(self) -> None:
         """Forget the element; one that was made here leaves the page."""
         ...

@@ -173,6 +173,11 @@ async def wait(promise: Awaitable[Js], kind: type[BrowserError] = BrowserError) 
         return await promise
 
 
+def create_proxy(function: Callable[..., object]) -> Js:
+    """Make a function that JavaScript may keep, until its owner destroys it."""
+    return _ffi.create_proxy(function)
+
+
 def call_once(function: Callable[[Js], Js]) -> Js:
     """Make a function that JavaScript calls once, and that is gone then."""
     return _ffi.create_once_callable(function)
@@ -188,17 +193,10 @@ class Listeners:
     """
 
     def __init__(self) -> None:
-        self._entries: list[tuple[Js, tuple[str, ...], Js, bool]] = []
+        self._entries: list[tuple[Js, tuple[str, ...], Js]] = []
 
-    def add(self, target: Js, callback: Callable[[Js], object], *types: str, capture: bool = False) -> None:
-        """Call ``callback`` with each event of these types. It may raise (that is logged) and may close this object.
-
-        Args:
-            target: what has the events.
-            callback: gets them.
-            types: their names.
-            capture: before those listeners that do not say so.
-        """
+    def add(self, target: Js, callback: Callable[[Js], object], *types: str) -> None:
+        """Call ``callback`` with each event of these types. It may raise (that is logged) and may close this object."""
 
         def listen(event: Js) -> None:
             # A function, not a bound method: its frame keeps it alive when close() destroys the proxy meanwhile.
@@ -209,13 +207,13 @@ class Listeners:
 
         proxy = _ffi.create_proxy(listen)
         for kind in types:
-            target.addEventListener(kind, proxy, capture)
-        self._entries.append((target, types, proxy, capture))
+            target.addEventListener(kind, proxy)
+        self._entries.append((target, types, proxy))
 
     def close(self) -> None:
         """Remove all listeners. A second call does nothing."""
         entries, self._entries = self._entries, []
-        for target, types, proxy, capture in entries:
+        for target, types, proxy in entries:
             for kind in types:
-                target.removeEventListener(kind, proxy, capture)
+                target.removeEventListener(kind, proxy)
             proxy.destroy()

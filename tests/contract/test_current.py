@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator, Sequence
 from types import ModuleType
 
 import pytest
 
+from lk_pyodide.browser.api import RtcConfig
 from lk_pyodide.browser.current import current
 from lk_pyodide.errors import UnsupportedHostError
 
@@ -18,12 +20,8 @@ def test_cpython() -> None:
         current()
 
 
-@pytest.mark.parametrize(
-    ("names", "message"),
-    [(("WorkerGlobalScope", "self"), "runs in a worker"), (("process",), "not in a browser page")],
-)
-def test_javascript_without_page(names: tuple[str, ...], message: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A worker and Node are told what is missing, in one sentence."""
+def _pretend(names: Sequence[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have JavaScript whose globals have these names."""
     js, ffi = ModuleType("js"), ModuleType("pyodide.ffi")
     for name in names:
         setattr(js, name, object())
@@ -33,13 +31,40 @@ def test_javascript_without_page(names: tuple[str, ...], message: str, monkeypat
     monkeypatch.setitem(sys.modules, "js", js)
     monkeypatch.setitem(sys.modules, "pyodide", ModuleType("pyodide"))
     monkeypatch.setitem(sys.modules, "pyodide.ffi", ffi)
-    monkeypatch.delitem(sys.modules, "lk_pyodide.browser.ffi", raising=False)
-    try:
-        with pytest.raises(UnsupportedHostError, match=message) as caught:
-            current()
-        assert "\n" not in str(caught.value)
-    finally:
-        sys.modules.pop("lk_pyodide.browser.ffi", None)
+    current.cache_clear()
+    for name in [name for name in sys.modules if name.startswith("lk_pyodide.browser.")]:
+        if name.rpartition(".")[2] in ("ffi", "direct", "bridge") or ".direct." in name or ".bridge." in name:
+            monkeypatch.delitem(sys.modules, name)
+
+
+@pytest.fixture
+def real_modules() -> Iterator[None]:
+    """What was imported with the pretended JavaScript is forgotten afterwards."""
+    before = set(sys.modules)
+    yield
+    current.cache_clear()
+    for name in set(sys.modules) - before:
+        if name.startswith("lk_pyodide.browser."):
+            del sys.modules[name]
+
+
+@pytest.mark.usefixtures("real_modules")
+def test_javascript_without_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Node is told what is missing, in one sentence."""
+    _pretend(["process"], monkeypatch)
+    with pytest.raises(UnsupportedHostError, match="not in a browser page") as caught:
+        current()
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.usefixtures("real_modules")
+def test_a_worker_has_its_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is reached later: the contract suite runs there."""
+    _pretend(["WorkerGlobalScope", "self"], monkeypatch)
+    browser = current()
+    assert type(browser).__name__ == "BridgeBrowser"
+    with pytest.raises(UnsupportedHostError, match="not been reached yet"):
+        browser.new_peer_connection(RtcConfig(), None)  # type: ignore[arg-type]
 
 
 def test_import_touches_nothing() -> None:

@@ -75,6 +75,8 @@ async def test_screens_can_be_captured(python_page: PythonPage) -> None:
         (selftest.leak_listener, r'Python listener for "visibilitychange" on HTMLDocument'),
         (selftest.leak_connection, r"open RTCPeerConnection"),
         (selftest.leak_camera, r"open capturing video track"),
+        (selftest.forget_to_await, r"coroutine 'sleep' was never awaited .*selftest\.py"),
+        (selftest.fail_in_finaliser, r"(?s)Bad\.__del__.*in a finaliser"),
         (selftest.lose_exception, r"(?s)exception was never retrieved.*nobody looks"),
     ],
     ids=lambda value: getattr(value, "__name__", ""),

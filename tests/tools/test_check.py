@@ -42,7 +42,7 @@ def test_every_step_runs_in_order_and_pytest_has_the_last_word(capfd: pytest.Cap
     assert status() == 0
     lines = capfd.readouterr().out.splitlines()
     steps = [line.split()[-1] for line in lines if line.startswith("==")]
-    assert steps == ["venv", "npm", "browsers", "server", "wheel", "lint", "pytest"]
+    assert steps == ["venv", "npm", "browsers", "server", "wheel", "lite", "lint", "pytest"]
     assert lines[-1] == "pytest's closing line"
 
 

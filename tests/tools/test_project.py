@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from tools.console import ROOT
+from tools.console import NODE_MODULES, ROOT
+from tools.lockfile import normalise
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +37,17 @@ def test_npm_packages_are_pinned_exactly_and_locked() -> None:
         assert locked[f"node_modules/{name}"]["version"] == version
     for name, entry in locked.items():
         assert not name or entry["integrity"].startswith("sha512-"), name
+
+
+def test_the_kernel_of_jupyterlite_starts_with_the_versions_that_pyodide_names() -> None:
+    pinned = (ROOT / "tools" / "kernel-wheels.txt").read_text()
+    versions = dict(re.findall(r"^([\w.]+)==([\w.]+) --hash=sha256:[0-9a-f]{64}$", pinned, re.MULTILINE))
+    assert len(versions) == len([line for line in pinned.splitlines() if line[0] != "#"])
+    named = json.loads((NODE_MODULES / "pyodide" / "pyodide-lock.json").read_text())["packages"]
+    unknown = {name for name in versions if normalise(name) not in named}
+    assert unknown == {"comm", "ipython_pygments_lexers"}
+    for name in versions.keys() - unknown:
+        assert versions[name] == named[normalise(name)]["version"], name
 
 
 def test_help_lists_every_target() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+from yarl import URL
 
 from tools import demo, site
 from tools.console import Stop
@@ -42,6 +43,10 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     make_wheel(wheels, "typing_extensions", "4.0", "typing_extensions", [])
     (tmp_path / "demo").mkdir()
     (tmp_path / "demo" / "index.html").write_text("<!doctype html>hello")
+    (tmp_path / "demo" / "notebooks").mkdir()
+    (tmp_path / "demo" / "notebooks" / "a.ipynb").write_text("{}")
+    (tmp_path / "lite").mkdir()
+    (tmp_path / "lite" / "index.html").write_text("JupyterLite")
     monkeypatch.setattr(site, "NODE_MODULES", modules)
     monkeypatch.setattr(site, "WHEELS", wheels)
     return tmp_path
@@ -62,11 +67,12 @@ def test_the_lock_file_names_the_wheels_with_their_hashes_and_dependencies(place
 def test_the_site_holds_pages_runtime_and_wheels(place: Path) -> None:
     out = place / "site"
     (out / "left").mkdir(parents=True)
-    site.make_site(place / "demo", out)
+    site.make_site(place / "demo", out, place / "lite")
     files = {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()}
     wheels = {f"pyodide/{path.name}" for path in (place / "wheels").iterdir()}
     runtime = {f"pyodide/{name}" for name in site.PYODIDE_FILES}
-    assert files == {"index.html", "pyscript/core.js", "pyodide/pyodide-lock.json"} | wheels | runtime
+    pages = {"index.html", "pyscript/core.js", "pyodide/pyodide-lock.json", "lite/index.html"}
+    assert files == pages | wheels | runtime
     assert not (out / "left").exists()
 
 
@@ -81,21 +87,25 @@ def test_the_site_holds_pages_runtime_and_wheels(place: Path) -> None:
 def test_what_is_missing_is_named(place: Path, missing: str, message: str) -> None:
     (place / missing).rename(place / "away")
     with pytest.raises(Stop, match=message):
-        site.make_site(place / "demo", place / "site")
+        site.make_site(place / "demo", place / "site", place / "lite")
 
 
 async def test_the_server_answers_with_types_that_browsers_insist_on(tmp_path: Path) -> None:
     (tmp_path / "index.html").write_text("<!doctype html>hello")
     for name in ("a.wasm", "b.mjs"):
         (tmp_path / name).write_bytes(b"")
+    (tmp_path / "lite").mkdir()
+    (tmp_path / "lite" / "index.html").write_text("<!doctype html>notebooks")
     async with demo.static_server(tmp_path, 0) as address, aiohttp.ClientSession() as session:
-        for path, kind in {"": "text/html", "a.wasm": "application/wasm", "b.mjs": "/javascript"}.items():
+        kinds = {"": "text/html", "lite/": "text/html", "a.wasm": "application/wasm", "b.mjs": "/javascript"}
+        for path, kind in kinds.items():
             async with session.get(address + path) as response:
                 assert response.status == 200
                 assert kind in response.content_type
                 assert response.headers["Cache-Control"] == "no-cache"
-        async with session.get(address + "nothing") as response:
-            assert response.status == 404
+        for missing in ("nothing", "nothing/", "%2e%2e/"):
+            async with session.get(URL(address + missing, encoded=True)) as response:
+                assert response.status == 404
 
 
 async def test_a_taken_port_is_one_clear_sentence(tmp_path: Path) -> None:

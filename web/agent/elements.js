@@ -23,6 +23,7 @@ export class Element {
   #later = null;
   #latest = null; // outcome of the last play()
   #gestures = new Gestures("Click anywhere on the page to start the sound.");
+  #figure = null;
   #places = null;
 
   constructor(session, kind, target) {
@@ -100,18 +101,20 @@ export class Element {
     find(selector).append(this.#native);
   }
 
-  /** Fill the newest place with this name, now or as soon as there is one: a notebook shows it when it likes to. */
-  show(place) {
-    const fill = () => {
-      const newest = [...document.querySelectorAll(`[data-lk-place="${CSS.escape(place)}"]`)].at(-1);
-      if (!newest || newest.contains(this.#native)) return;
-      newest.replaceChildren(this.#native);
-      this.#start();
+  /** Stand in the newest place of this name, now or as soon as there is one: a notebook shows it when it likes to. */
+  show(name, caption) {
+    this.#figure ??= makeFigure(this.#native, caption);
+    const stand = () => {
+      const place = [...document.querySelectorAll(`[data-lk-place="${CSS.escape(name)}"]`)].at(-1);
+      if (!place || place.contains(this.#figure)) return;
+      place.append(this.#figure);
+      tellEmptiness(place);
+      this.#start(); // whatever is moved stops playing
     };
     this.#places?.disconnect();
-    this.#places = new MutationObserver(fill);
+    this.#places = new MutationObserver(stand);
     this.#places.observe(document.body, {childList: true, subtree: true});
-    fill();
+    stand();
   }
 
   dispose() {
@@ -121,6 +124,9 @@ export class Element {
     for (const [track] of [...this.#attached.values()]) this.detach(track);
     if (!this.#isOwn) return;
     const native = this.#native;
+    const place = this.#figure?.parentElement;
+    this.#figure?.remove();
+    if (place) tellEmptiness(place);
     native.remove();
     // Not before the task is over: then the browser pauses whatever has been taken off the page.
     if (native.tagName === "AUDIO" && !native.sinkId) setTimeout(() => recycle(native));
@@ -181,6 +187,21 @@ export class Element {
       this.#gestures.arm(play, () => reject(new DOMException("the element is closed", "AbortError")));
     });
   }
+}
+
+function makeFigure(native, caption) {
+  const figure = document.createElement("figure");
+  figure.style.cssText = "margin:0;max-width:min(100%,32rem)";
+  native.style.maxWidth = "100%";
+  figure.append(native);
+  if (caption) figure.appendChild(document.createElement("figcaption")).textContent = caption;
+  return figure;
+}
+
+/** The words in a place are for when nothing else is there. */
+function tellEmptiness(place) {
+  const words = place.querySelector("[data-lk-empty]");
+  if (words) words.hidden = place.querySelector("figure") !== null;
 }
 
 function recycle(native) {

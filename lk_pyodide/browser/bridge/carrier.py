@@ -9,8 +9,10 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any
 
 from lk_pyodide.browser.bridge.protocol import VERSION
@@ -113,17 +115,17 @@ async def ask_for_port(timeout: float) -> tuple[JsCarrier, Hello]:
     """
     token = secrets.token_hex(16)
     await hold_lock(token)
+    _quiet_pyscript()
     arrived: asyncio.Future[Js] = asyncio.get_running_loop().create_future()
 
     def on_message(event: Js) -> None:
         js_data = event.data
         if js.Array.isArray(js_data) and js_data.length == 3 and js_data[0] == _GREETING and js_data[1] == token:
-            event.stopImmediatePropagation()  # PyScript would look for a handler of the user's
             if not arrived.done():
                 arrived.set_result(js_data[2])
 
     listeners = Listeners()
-    listeners.add(js.self, on_message, "message", capture=True)
+    listeners.add(js.self, on_message, "message")
     js_greeting = js.BroadcastChannel.new(_GREETING)
     try:
         js_greeting.postMessage(token)
@@ -141,6 +143,18 @@ async def ask_for_port(timeout: float) -> tuple[JsCarrier, Hello]:
     finally:
         listeners.close()
         js_greeting.close()
+
+
+def _quiet_pyscript() -> None:
+    """PyScript hands whatever is posted to its worker to ``xworker.onmessage`` of the user's script too.
+
+    Where the script has no such name, that is an error on the console.
+    """
+    try:
+        polyscript: Any = import_module("polyscript")
+    except ImportError:
+        return
+    vars(sys.modules["__main__"]).setdefault("xworker", polyscript.xworker)
 
 
 async def wait_for_agent(show: Callable[[str], Callable[[], object]], timeout: float) -> tuple[JsCarrier, Hello]:

@@ -65,9 +65,9 @@ class BridgeElement(Remote):
         """Append the element to a node."""
         self._cast("mount", _selector(target))
 
-    def show(self, place: str) -> None:
-        """Let the element fill the places of the page that have this name in ``data-lk-place``."""
-        self._cast("show", place)
+    def show(self, place: str, caption: str = "") -> None:
+        """Let the element stand in the place of this name."""
+        self._cast("show", place, caption)
 
     def close(self) -> None:
         """Forget the element."""

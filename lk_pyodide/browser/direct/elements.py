@@ -7,6 +7,7 @@ from collections.abc import Awaitable
 
 from lk_pyodide.browser.api import MediaElementHandler, MediaKind, MediaTrack
 from lk_pyodide.browser.direct.media import get_native
+from lk_pyodide.browser.direct.place import Place
 from lk_pyodide.browser.ffi import (
     Js,
     JsException,
@@ -93,6 +94,7 @@ class DirectElement:
         self._waiting = Waiting()
         self._later: asyncio.Handle | None = None
         self._latest: asyncio.Future[Js] | None = None  # outcome of the last play()
+        self._place: Place | None = None
 
     @property
     def native(self) -> object:
@@ -176,10 +178,17 @@ class DirectElement:
             with translate():
                 node.appendChild(self._native)
 
+    def show(self, place: str, caption: str = "") -> None:
+        """Let the element stand in the place of this name."""
+        if self._native is not None and self._place is None:
+            self._place = Place(self._native, place, caption, self._start)
+
     def close(self) -> None:
         """Forget the element."""
         if self._native is None:
             return
+        if self._place is not None:
+            self._place.close()
         for track, _ in tuple(self._attached.values()):
             self.detach(track)
         native, self._native = self._native, None

@@ -30,6 +30,8 @@ class FakeNode:
         self.volume = 1.0
         self.sink_id = ""
         self.playing = False
+        self.place = ""
+        self.caption = ""
 
     def append(self, node: FakeNode) -> None:
         """Put ``node`` below this one."""
@@ -166,6 +168,11 @@ class FakeElement:
         node = self._browser.page.find(target)
         if self._native is not None:
             node.append(self._native)
+
+    def show(self, place: str, caption: str = "") -> None:
+        """Remember where the element is to stand."""
+        if self._native is not None:
+            self._native.place, self._native.caption = place, caption
 
     def close(self) -> None:
         """Forget the element."""
