@@ -24,7 +24,7 @@ from tests.harness.rust_peer import RustPeer
 from tests.harness.servers import LiveKitServer
 from tests.harness.tokens import API_KEY, API_SECRET
 from tests.inpage import readme
-from tests.readme import test_pages
+from tests.readme import test_pages, test_worker_page
 from tests.readme.blocks import BLOCKS, README, covers, read_blocks, untested, vanished
 
 
@@ -299,9 +299,19 @@ def test_the_token_made_on_a_server() -> None:
     assert (claims.video.room, claims.video.room_join) == ("my-room", True)
 
 
+@covers("in a notebook")
+async def test_a_room_is_the_value_of_a_cell(stage: Stage) -> None:
+    """Here on the page; tests/lite has it in a notebook."""
+    async with stage.play("in a notebook", look="room", connect=False) as block:
+        await block.ran()
+        await block.ada.wait_video("grace")
+        assert (await block.seen())["state"] == "CONNECTED"
+
+
 @covers("a page to copy 2", "two commands")
 def test_shell_blocks_name_targets_that_work() -> None:
-    lines = [line for block in BLOCKS.values() if block.language == "shell" for line in block.code.splitlines()]
+    shell = [BLOCKS[name] for name in ("a page to copy 2", "two commands")]
+    lines = [line for block in shell for line in block.code.splitlines()]
     assert lines
     makefile = (REPO / "Makefile").read_text()
     for line in lines:
@@ -321,6 +331,7 @@ def test_shell_blocks_name_targets_that_work() -> None:
 
 def test_every_block_is_tested() -> None:
     assert test_pages.__name__  # registers the pages
+    assert test_worker_page.__name__
     assert untested() == set(), "blocks without a test: write one, with @covers(name)"
     assert vanished() == set(), "tests cover blocks that the README does not have"
 
