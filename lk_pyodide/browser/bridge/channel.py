@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 from lk_pyodide.browser.api import DataChannelHandler
 from lk_pyodide.browser.bridge.protocol import Bridge, Remote
 from lk_pyodide.browser.guard import call, closed_error
+from lk_pyodide.browser.snapshots import ChannelSnapshot
 from lk_pyodide.errors import BrowserError
 
 if TYPE_CHECKING:
     from lk_pyodide.browser.direct.channel import DirectDataChannel
 
 
-class RemoteChannel(Remote):
+class RemoteChannel(ChannelSnapshot, Remote):
     """A data channel that stays on the page. Bytes are sent on credit, which the page gives back as they leave."""
 
     def __init__(self, bridge: Bridge, label: str, handle: int | None = None, stream: int | None = None) -> None:
@@ -29,21 +30,6 @@ class RemoteChannel(Remote):
     def start(self, handler: DataChannelHandler) -> None:
         """Hand events to ``handler`` from now on."""
         self._handler = handler
-
-    @property
-    def label(self) -> str:
-        """The channel's name."""
-        return self._label
-
-    @property
-    def id(self) -> int | None:
-        """Stream id, once it is negotiated."""
-        return self._id
-
-    @property
-    def ready_state(self) -> str:
-        """``connecting``, ``open`` or ``closed``."""
-        return self._state
 
     @property
     def buffered_amount(self) -> int:

@@ -9,11 +9,12 @@ from typing import Any
 from lk_pyodide.browser.api import Json, MediaKind, MediaTrack, MediaTrackHandler, TrackSettings
 from lk_pyodide.browser.bridge.protocol import Bridge, Remote, answered, to_error
 from lk_pyodide.browser.guard import Handover, closed_error
+from lk_pyodide.browser.snapshots import TrackSnapshot
 from lk_pyodide.errors import MediaDeviceError, UsageError
 from lk_pyodide.types import DeviceInfo
 
 
-class BridgeTrack(Remote):
+class BridgeTrack(TrackSnapshot, Remote):
     """A MediaStreamTrack on the page.
 
     Args:
@@ -31,29 +32,9 @@ class BridgeTrack(Remote):
         self._settings = TrackSettings(**known["settings"])
 
     @property
-    def id(self) -> str:
-        """The browser's id of the track."""
-        return self._id
-
-    @property
-    def kind(self) -> MediaKind:
-        """Audio or video."""
-        return self._kind
-
-    @property
-    def label(self) -> str:
-        """The device's name."""
-        return self._label
-
-    @property
     def settings(self) -> TrackSettings:
         """What the browser did when it last told us."""
         return self._settings
-
-    @property
-    def ready_state(self) -> str:
-        """``live`` or ``ended``."""
-        return self._state
 
     @property
     def native(self) -> object:

@@ -23,10 +23,11 @@ from lk_pyodide.browser.bridge.channel import BridgeChannel, RemoteChannel, Tran
 from lk_pyodide.browser.bridge.media import BridgeTrack, get_handle
 from lk_pyodide.browser.bridge.protocol import Bridge, Remote, to_error
 from lk_pyodide.browser.guard import closed_error, logger, with_fallback
+from lk_pyodide.browser.snapshots import ConnectionSnapshot
 from lk_pyodide.browser.w3c import channel_to_w3c, config_to_w3c, encoding_to_w3c
 
 
-class BridgeConnection(Remote):
+class BridgeConnection(ConnectionSnapshot, Remote):
     """A peer connection on the page."""
 
     def __init__(self, bridge: Bridge, config: RtcConfig, handler: PeerConnectionHandler) -> None:
@@ -38,16 +39,6 @@ class BridgeConnection(Remote):
         self._senders: list[BridgeSender] = []
         self._arrivals: dict[str, tuple[BridgeTrack, BridgeReceiver]] = {}
         bridge.cast(0, "openConnection", self.handle, config_to_w3c(config))
-
-    @property
-    def connection_state(self) -> str:
-        """``RTCPeerConnectionState``."""
-        return self._connection_state
-
-    @property
-    def signaling_state(self) -> str:
-        """``RTCSignalingState``."""
-        return self._signaling_state
 
     def set_configuration(self, config: RtcConfig, /) -> None:
         """Use other ICE servers from the next gathering on."""

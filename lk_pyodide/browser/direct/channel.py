@@ -5,9 +5,10 @@ from __future__ import annotations
 from lk_pyodide.browser.api import DataChannelHandler
 from lk_pyodide.browser.ffi import Js, JsException, Listeners, from_js_message, is_nothing, to_error, to_js_bytes
 from lk_pyodide.browser.guard import call, closed_error
+from lk_pyodide.browser.snapshots import ChannelSnapshot
 
 
-class DirectDataChannel:
+class DirectDataChannel(ChannelSnapshot):
     """A data channel on the page's thread."""
 
     def __init__(self, native: Js) -> None:
@@ -27,21 +28,6 @@ class DirectDataChannel:
         self._listeners.add(self._native, self._on_message, "message")
         self._listeners.add(self._native, self._on_buffered_amount_low, "bufferedamountlow")
         self._listeners.add(self._native, self._on_close, "close")
-
-    @property
-    def label(self) -> str:
-        """The channel's name."""
-        return self._label
-
-    @property
-    def id(self) -> int | None:
-        """Stream id, once it is negotiated."""
-        return self._id
-
-    @property
-    def ready_state(self) -> str:
-        """``connecting``, ``open`` or ``closed``."""
-        return self._state
 
     @property
     def buffered_amount(self) -> int:

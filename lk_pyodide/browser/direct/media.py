@@ -8,11 +8,12 @@ from collections.abc import Awaitable, Mapping, Sequence
 from lk_pyodide.browser.api import Json, MediaKind, MediaTrack, MediaTrackHandler, TrackSettings
 from lk_pyodide.browser.ffi import Js, Listeners, call_settled, from_js_json, is_nothing, js, to_error, to_js_json, wait
 from lk_pyodide.browser.guard import Handover
+from lk_pyodide.browser.snapshots import TrackSnapshot
 from lk_pyodide.errors import DeviceUnsupportedError, MediaDeviceError, TrackInvalidError, UsageError
 from lk_pyodide.types import DeviceInfo
 
 
-class DirectTrack:
+class DirectTrack(TrackSnapshot):
     """A MediaStreamTrack on the page's thread."""
 
     def __init__(self, native: Js) -> None:
@@ -27,31 +28,11 @@ class DirectTrack:
         self._listeners.add(native, self._on_event, "ended", "mute", "unmute")
 
     @property
-    def id(self) -> str:
-        """The browser's id of the track."""
-        return self._id
-
-    @property
-    def kind(self) -> MediaKind:
-        """Audio or video."""
-        return self._kind
-
-    @property
-    def label(self) -> str:
-        """The device's name."""
-        return self._label
-
-    @property
     def settings(self) -> TrackSettings:
         """What the browser really does. No event tells of a change, so it is asked."""
         if self._native is not None:
             self._settings = _read_settings(self._native)
         return self._settings
-
-    @property
-    def ready_state(self) -> str:
-        """``live`` or ``ended``."""
-        return self._state
 
     @property
     def native(self) -> object:

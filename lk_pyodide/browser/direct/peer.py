@@ -33,11 +33,12 @@ from lk_pyodide.browser.ffi import (
     translate,
 )
 from lk_pyodide.browser.guard import closed_error, logger, with_fallback
+from lk_pyodide.browser.snapshots import ConnectionSnapshot
 from lk_pyodide.browser.w3c import channel_to_w3c, config_to_w3c, encoding_to_w3c
 from lk_pyodide.errors import BrowserError
 
 
-class DirectPeerConnection:
+class DirectPeerConnection(ConnectionSnapshot):
     """A peer connection on the page's thread."""
 
     def __init__(self, config: RtcConfig, handler: PeerConnectionHandler, *, is_firefox: bool = False) -> None:
@@ -58,16 +59,6 @@ class DirectPeerConnection:
         self._listeners.add(self._native, self._on_ice_candidate, "icecandidate")
         self._listeners.add(self._native, self._on_track, "track")
         self._listeners.add(self._native, self._on_data_channel, "datachannel")
-
-    @property
-    def connection_state(self) -> str:
-        """``RTCPeerConnectionState``."""
-        return self._connection_state
-
-    @property
-    def signaling_state(self) -> str:
-        """``RTCSignalingState``."""
-        return self._signaling_state
 
     def set_configuration(self, config: RtcConfig, /) -> None:
         """Use other ICE servers from the next gathering on."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from lk_pyodide.browser.api import DataChannelHandler, DataChannelInit
 from lk_pyodide.browser.guard import call, closed_error
+from lk_pyodide.browser.snapshots import ChannelSnapshot
 from lk_pyodide.errors import BrowserError
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 _LARGEST = 262_144
 
 
-class FakeDataChannel:
+class FakeDataChannel(ChannelSnapshot):
     """One end of a data channel: one message travels per turn of the loop, and none is lost.
 
     Attributes:
@@ -41,21 +42,6 @@ class FakeDataChannel:
     def start(self, handler: DataChannelHandler) -> None:
         """Hand events to ``handler`` from now on."""
         self._handler = handler
-
-    @property
-    def label(self) -> str:
-        """The channel's name."""
-        return self._label
-
-    @property
-    def id(self) -> int | None:
-        """Stream id, once it is open."""
-        return self._id
-
-    @property
-    def ready_state(self) -> str:
-        """``connecting``, ``open`` or ``closed``."""
-        return self._state
 
     @property
     def buffered_amount(self) -> int:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from lk_pyodide.browser.api import Json, MediaKind, MediaTrack, MediaTrackHandler, TrackSettings
 from lk_pyodide.browser.guard import Handover, call
+from lk_pyodide.browser.snapshots import TrackSnapshot
 from lk_pyodide.errors import MediaDeviceError, UsageError
 from lk_pyodide.types import DeviceInfo
 
@@ -55,7 +56,7 @@ class FakeMediaStreamTrack:
             asyncio.get_running_loop().call_soon(wrapper.happened, event)
 
 
-class FakeTrack:
+class FakeTrack(TrackSnapshot):
     """A track."""
 
     def __init__(self, browser: FakeBrowser, native: FakeMediaStreamTrack) -> None:
@@ -69,31 +70,11 @@ class FakeTrack:
         browser.opened(self)
 
     @property
-    def id(self) -> str:
-        """Id of the native track."""
-        return self._id
-
-    @property
-    def kind(self) -> MediaKind:
-        """Audio or video."""
-        return self._kind
-
-    @property
-    def label(self) -> str:
-        """The device's name."""
-        return self._label
-
-    @property
     def settings(self) -> TrackSettings:
         """What the device does."""
         if self._native is not None:
             self._settings = self._native.settings
         return self._settings
-
-    @property
-    def ready_state(self) -> str:
-        """``live`` or ``ended``."""
-        return self._state
 
     @property
     def native(self) -> FakeMediaStreamTrack:

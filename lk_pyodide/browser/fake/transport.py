@@ -11,12 +11,13 @@ from lk_pyodide.browser.api import DataChannelHandler, DataChannelInit, PeerConn
 from lk_pyodide.browser.fake import sdp
 from lk_pyodide.browser.fake.channel import FakeDataChannel
 from lk_pyodide.browser.guard import call, closed_error, logger
+from lk_pyodide.browser.snapshots import ConnectionSnapshot
 
 if TYPE_CHECKING:
     from lk_pyodide.browser.fake import FakeBrowser
 
 
-class FakeTransport:
+class FakeTransport(ConnectionSnapshot):
     """One end of a connection; the descriptions that it goes by are the subclass's.
 
     Two ends are connected when each has the other's credentials, both are ``stable``, and one has had a candidate.
@@ -38,16 +39,6 @@ class FakeTransport:
         self._partner: FakeTransport | None = None
         self._cut: tuple[str, str] | None = None  # the credentials with which nothing gets through any more
         browser.opened(self)
-
-    @property
-    def connection_state(self) -> str:
-        """``RTCPeerConnectionState``."""
-        return self._connection_state
-
-    @property
-    def signaling_state(self) -> str:
-        """``RTCSignalingState``."""
-        return self._signaling_state
 
     @property
     def carries(self) -> bool:
