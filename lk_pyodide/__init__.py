@@ -21,10 +21,13 @@ from lk_pyodide.options import *  # noqa: F403
 from lk_pyodide.participant import Participant, RemoteParticipant
 from lk_pyodide.publication import LocalTrackPublication, RemoteTrackPublication, TrackPublication
 from lk_pyodide.room import Room
+from lk_pyodide.rpc import RpcHandler, RpcInvocationData
+from lk_pyodide.tokens import AccessToken, VideoGrants
 from lk_pyodide.track import AttachedElement, RemoteAudioTrack, RemoteTrack, RemoteVideoTrack, Track
 from lk_pyodide.types import *  # noqa: F403
 
 __all__ = [
+    "AccessToken",
     "AttachedElement",
     "Event",
     "EventSource",
@@ -42,8 +45,11 @@ __all__ = [
     "RemoteTrackPublication",
     "RemoteVideoTrack",
     "Room",
+    "RpcHandler",
+    "RpcInvocationData",
     "Track",
     "TrackPublication",
+    "VideoGrants",
     "__version__",
     "create_local_audio_track",
     "create_local_screen_tracks",

@@ -29,6 +29,7 @@ Exceptions of the browser never pass the waist: they arrive as a :class:`Browser
 
 from __future__ import annotations
 
+from enum import IntEnum
 from typing import Any
 
 from lk_pyodide.types import ConnectErrorReason, DisconnectReason, MediaDeviceFailure
@@ -213,15 +214,36 @@ class PlaybackError(BrowserError):
 
 
 class RpcError(LiveKitError):
-    """A remote procedure call failed.
+    """A remote procedure call failed. A handler may raise one of its own, which the caller then gets.
 
     Args:
-        code: see LiveKit's RPC error codes (1400-1505); applications use their own outside that range.
-        message: at most 256 bytes are sent.
-        data: anything the handler wants to tell the caller, as a string.
+        code: one of ``RpcError.ErrorCode``, or the application's own, outside of 1400 to 1999.
+        message: what to tell the caller; 256 bytes of it are sent.
+        data: anything else to tell the caller, as a string; 15 360 bytes of it are sent.
+
+    Raises:
+        UsageError: it could not be sent.
     """
 
-    def __init__(self, code: int, message: str, data: str = "") -> None:
+    class ErrorCode(IntEnum):
+        """What LiveKit itself says (livekit-client ``rpc/utils.ts``)."""
+
+        UNSUPPORTED_METHOD = 1400
+        RECIPIENT_NOT_FOUND = 1401
+        REQUEST_PAYLOAD_TOO_LARGE = 1402
+        UNSUPPORTED_SERVER = 1403
+        UNSUPPORTED_VERSION = 1404
+        APPLICATION_ERROR = 1500
+        CONNECTION_TIMEOUT = 1501
+        RESPONSE_TIMEOUT = 1502
+        RECIPIENT_DISCONNECTED = 1503
+        RESPONSE_PAYLOAD_TOO_LARGE = 1504
+        SEND_FAILED = 1505
+
+    def __init__(self, code: int, message: str, data: str | None = None) -> None:
+        texts: tuple[object, ...] = (message, data or "")
+        if not (isinstance(code, int) and 0 <= code < 2**32 and all(isinstance(text, str) for text in texts)):
+            raise UsageError("an RpcError has a code, a number of 32 bits, and a message and data that are str")
         super().__init__(message)
         self.code = code
-        self.data = data
+        self.data = data or ""

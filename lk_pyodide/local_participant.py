@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Mapping, Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, TypeVar, overload
 
 from lk_pyodide.core.messages import DataPacket, ParticipantInfo, UserPacket
 from lk_pyodide.errors import LiveKitError, UsageError
@@ -20,10 +20,13 @@ from lk_pyodide.options import (
 from lk_pyodide.participant import Publishing
 from lk_pyodide.ports import RoomPort
 from lk_pyodide.publication import LocalTrackPublication
+from lk_pyodide.rpc import Rpc, RpcHandler
 from lk_pyodide.session.tasks import TaskSet
 from lk_pyodide.types import DataPacketKind, TrackSource
 
 __all__ = ["LocalParticipant"]
+
+H = TypeVar("H", bound=RpcHandler)
 
 
 class LocalParticipant(Publishing[LocalTrackPublication]):
@@ -35,6 +38,7 @@ class LocalParticipant(Publishing[LocalTrackPublication]):
         self._publisher = LocalPublisher(room, self, self._track_ended)
         self._capture = LocalCapture(room, self, self._publisher, self._tasks)
         self._profile = LocalProfile(room, self)
+        self._rpc = Rpc(room, lambda: self.identity)
 
     # -- camera, microphone, screen --
 
@@ -171,6 +175,63 @@ class LocalParticipant(Publishing[LocalTrackPublication]):
         kind = DataPacketKind.RELIABLE if reliable else DataPacketKind.LOSSY
         await self._room.session.send_packet(DataPacket(user, kind, self.identity, destinations))
 
+    # -- remote procedure calls --
+
+    @overload
+    def register_rpc_method(self, method: str, handler: None = None) -> Callable[[H], H]: ...
+    @overload
+    def register_rpc_method(self, method: str, handler: H) -> H: ...
+    def register_rpc_method(self, method: str, handler: RpcHandler | None = None) -> Any:
+        """Let others call a method of ours.
+
+        Args:
+            method: its name. A handler that was there before is replaced.
+            handler: gets an :class:`RpcInvocationData` and gives a str of at most 15 360 bytes, or None; it may be
+                ``async``, and is cancelled when the caller waits no longer. It may raise an :class:`RpcError`, which
+                the caller gets; of any other exception the caller learns only that there was one. Without a handler
+                this is a decorator.
+
+        Returns:
+            The handler.
+
+        Raises:
+            UsageError: the decorator was given no name.
+        """
+        if callable(method):
+            raise UsageError('give the method a name: @register_rpc_method("name")')
+
+        def register(given: RpcHandler) -> RpcHandler:
+            self._rpc.register(method, given)
+            return given
+
+        return register if handler is None else register(handler)
+
+    def unregister_rpc_method(self, method: str) -> None:
+        """Let nobody call the method any more; nothing happens if there is none."""
+        self._rpc.unregister(method)
+
+    async def perform_rpc(
+        self, *, destination_identity: str, method: str, payload: str, response_timeout: float | None = None
+    ) -> str:
+        """Call somebody's method.
+
+        Args:
+            destination_identity: whose.
+            method: its name.
+            payload: at most 15 360 bytes of UTF-8; often JSON.
+            response_timeout: seconds to wait for the answer; None means 15.
+
+        Returns:
+            What the other side's handler gave.
+
+        Raises:
+            RpcError: it failed, here or there; ``code`` says how.
+            RoomDisconnectedError: we left the room meanwhile.
+            UnexpectedConnectionState: the room is not connected.
+            UsageError: the payload is no text, or the timeout not above 0.
+        """
+        return await self._rpc.perform(destination_identity, method, payload, response_timeout)
+
     # -- what others are told of us --
 
     async def set_metadata(self, metadata: str) -> None:
@@ -222,6 +283,7 @@ class LocalParticipant(Publishing[LocalTrackPublication]):
         """The room is over: nothing stays published, nobody waits."""
         self._profile.fail_all(error)
         self._publisher.left(stop_tracks=stop_tracks)
+        await self._rpc.left(error)
         await self._tasks.close()
 
 

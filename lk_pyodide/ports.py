@@ -31,6 +31,15 @@ class RoomPort(Protocol):
 
     @property
     def is_connected(self) -> bool: ...
+    @property
+    def server_version(self) -> str:
+        """The server's version; empty while there is no connection."""
+        ...
+
+    def has_remote(self, identity: str, /) -> bool:
+        """Whether somebody else of this identity is in the room."""
+        ...
+
     async def wait_connected(self) -> None:
         """Wait for a connect that is under way; raises UnexpectedConnectionState when there is none."""
         ...

@@ -48,7 +48,7 @@ class Room(EventSource[EventName]):
         self._disconnecting: asyncio.Task[None] | None = None
         self._page: Subscription | None = None
         self._local = LocalParticipant(self._context, ParticipantInfo())
-        self._remotes: dict[str, RemoteParticipant] = {}
+        self._remotes = self._context.remotes
         self._playback = Playback(self._remotes, self._emit)
         self._updates = self._new_updates(auto_subscribe=True)
         self._galleries: dict[str | None, Gallery] = {}

@@ -46,6 +46,7 @@ class RoomContext:
         self.emit = emit
         self.leave = leave
         self.mimebundle = mimebundle
+        self.remotes: dict[str, RemoteParticipant] = {}
         self.connecting: asyncio.Task[None] | None = None
         self.connection: Session | None = None
         self._browser = browser
@@ -73,6 +74,18 @@ class RoomContext:
         if self.connection is None:
             raise UnexpectedConnectionState("the room is not connected")
         return self.connection
+
+    @property
+    def server_version(self) -> str:
+        """The server's version; empty while there is no connection."""
+        if self.connection is None:
+            return ""
+        join = self.connection.join
+        return (join.server_info.version if join.server_info else "") or join.server_version
+
+    def has_remote(self, identity: str) -> bool:
+        """Whether somebody else of this identity is in the room."""
+        return identity in self.remotes
 
     @property
     def is_connected(self) -> bool:

@@ -141,6 +141,8 @@ class RoomUpdates:
                 self._emit(ev.DataReceived(ev.DataPacket(user.payload, kind, sender, user.topic)))
             case m.ActiveSpeakerUpdate() as update:
                 self._speakers_listed(update.speakers)
+            case m.RpcRequest() | m.RpcAck() | m.RpcResponse() as value:
+                self._local._rpc.on_packet(packet.participant_identity, value)
             case _:
                 _log.debug("ignored a data packet of an unknown kind")
 
@@ -178,6 +180,7 @@ class RoomUpdates:
         if participant is None:
             return
         participant._info = info
+        self._local._rpc.participant_left(info.identity)
         if participant in self.speakers:
             self.speakers = [speaker for speaker in self.speakers if speaker is not participant]
             self._emit(ev.ActiveSpeakersChanged(list(self.speakers)))

@@ -515,7 +515,37 @@ class ActiveSpeakerUpdate:
     speakers: tuple[SpeakerInfo, ...] = ()
 
 
-PacketValue: TypeAlias = UserPacket | ActiveSpeakerUpdate
+@dataclass(frozen=True, slots=True)
+class RpcRequest:
+    id: str = ""
+    method: str = ""
+    payload: str = ""
+    response_timeout_ms: int = 0
+    version: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RpcAck:
+    request_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RpcError:
+    code: int = 0
+    message: str = ""
+    data: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RpcResponse:
+    """With a payload, or with an error."""
+
+    request_id: str = ""
+    payload: str | None = None
+    error: RpcError | None = None
+
+
+PacketValue: TypeAlias = UserPacket | ActiveSpeakerUpdate | RpcRequest | RpcAck | RpcResponse
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,7 +56,13 @@ _RESPONSES: dict[str, type[m.ServerMessage]] = {
     "media_sections_requirement": m.MediaSectionsRequirement,
 }
 
-_PACKETS: dict[str, type[m.PacketValue]] = {"user": m.UserPacket, "speaker": m.ActiveSpeakerUpdate}
+_PACKETS: dict[str, type[m.PacketValue]] = {
+    "user": m.UserPacket,
+    "speaker": m.ActiveSpeakerUpdate,
+    "rpc_request": m.RpcRequest,
+    "rpc_ack": m.RpcAck,
+    "rpc_response": m.RpcResponse,
+}
 _PACKET_FIELDS = {cls: name for name, cls in _PACKETS.items()}
 
 # Enums whose integers on the wire are not livekit.rtc's: wire → ours.

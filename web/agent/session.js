@@ -20,6 +20,7 @@ export class Session {
   #to;
   #objects = new Map();
   #nextId = -1;
+  #isOver = false;
 
   /**
    * @param carrier posts frames: {post(frame, transfer), close(), canTransfer}
@@ -45,6 +46,10 @@ export class Session {
   add(object, id = this.#nextId--, owner = null) {
     object.id = id;
     object.owner = owner;
+    if (this.#isOver) {
+      object.dispose?.(true); // such as a camera that the user has allowed since
+      return object;
+    }
     this.#objects.set(id, object);
     return object;
   }
@@ -70,6 +75,7 @@ export class Session {
 
   /** Post a message; its bytes travel beside the text, its channels are transferred. */
   post(message, transfer = []) {
+    if (this.#isOver) return; // nobody hears it
     const extras = [];
     const text = JSON.stringify(message, (_key, value) => {
       if (!(value instanceof ArrayBuffer) && !transfer.includes(value)) return value;
@@ -99,6 +105,7 @@ export class Session {
   /** Python is gone, or the page is: say goodbye, close everything, let devices go. */
   end() {
     this.sayLastWords();
+    this.#isOver = true;
     for (const object of [...this.#objects.values()].reverse()) object.dispose?.(true);
     this.#objects.clear();
     this.#carrier.close();

@@ -121,7 +121,8 @@ class Bridge:
             return
         handle, event, *values = message[1:]
         if handle == 0:
-            logger.warning("the page refused %s", values)
+            if event == "refused":  # else it is the hello of another agent: a notebook may be open in two tabs
+                logger.warning("the page refused %s", values)
             return
         remote = self._remotes.get(handle)
         if remote is not None:

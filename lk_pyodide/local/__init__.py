@@ -1,0 +1,1 @@
+"""A LiveKit-compatible server that runs inside the browser, for rooms without a backend (``local://``)."""

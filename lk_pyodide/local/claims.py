@@ -1,0 +1,115 @@
+"""What a token says, once its signature has been checked (RFC 7519, HS256; the claims are LiveKit's)."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+LEEWAY = 60.0
+"""Seconds by which clocks may differ."""
+
+
+class Refused(Exception):
+    """A token lets nobody in; the message says why, and holds nothing of the token.
+
+    Args:
+        message: what livekit-server would say.
+        status: its HTTP status.
+    """
+
+    def __init__(self, message: str, status: int = 401) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """Who joins, which room, and what it may do there. ``can_publish_sources`` empty means all."""
+
+    identity: str
+    room: str
+    name: str = ""
+    metadata: str = ""
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    can_publish: bool = True
+    can_subscribe: bool = True
+    can_publish_data: bool = True
+    can_publish_sources: tuple[str, ...] = ()
+    can_update_own_metadata: bool = False
+    hidden: bool = False
+    agent: bool = False
+
+
+def verify(token: str, secrets: Mapping[str, str], now: float) -> Claims:
+    """Check a token to join a room.
+
+    Args:
+        token: the JWT.
+        secrets: the known keys, with their secrets.
+        now: seconds since 1970.
+
+    Raises:
+        Refused: it is malformed, signed by somebody else, expired, not valid yet, or not for joining a room.
+    """
+    try:
+        signed, _, signature = token.rpartition(".")
+        header, payload = (json.loads(_decode(part)) for part in signed.split("."))
+        given = _decode(signature)
+        algorithm, issuer = header["alg"], payload["iss"]
+    except (ValueError, TypeError, KeyError, binascii.Error) as error:
+        raise Refused("invalid token") from error
+    secret = secrets.get(issuer) if isinstance(issuer, str) else None
+    if algorithm != "HS256" or secret is None:
+        raise Refused("invalid API key")
+    if not hmac.compare_digest(hmac.new(secret.encode(), signed.encode(), hashlib.sha256).digest(), given):
+        raise Refused("invalid token: the signature is not the key's")
+    _check_times(payload, now)
+    return _read(payload)
+
+
+def _decode(part: str) -> bytes:
+    return base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
+
+
+def _check_times(payload: Mapping[str, Any], now: float) -> None:
+    expires, begins = payload.get("exp"), payload.get("nbf")
+    if not isinstance(expires, int | float) or now > expires + LEEWAY:
+        raise Refused("invalid token: it is expired")
+    if isinstance(begins, int | float) and now < begins - LEEWAY:
+        raise Refused("invalid token: it is not valid yet")
+
+
+def _read(payload: Mapping[str, Any]) -> Claims:
+    video = payload.get("video")
+    if not isinstance(video, Mapping) or video.get("roomJoin") is not True:
+        raise Refused("permissions denied")
+    identity, room = payload.get("sub"), video.get("room")
+    if not isinstance(identity, str) or not identity:
+        raise Refused("identity cannot be empty", 400)
+    if not isinstance(room, str) or not room:
+        raise Refused("room name cannot be empty", 400)
+    attributes = payload.get("attributes")
+    return Claims(
+        identity=identity,
+        room=room,
+        name=_text(payload.get("name")),
+        metadata=_text(payload.get("metadata")),
+        attributes={str(k): str(v) for k, v in attributes.items()} if isinstance(attributes, Mapping) else {},
+        can_publish=video.get("canPublish") is not False,
+        can_subscribe=video.get("canSubscribe") is not False,
+        can_publish_data=video.get("canPublishData") is not False,
+        can_publish_sources=tuple(map(str, video.get("canPublishSources") or ())),
+        can_update_own_metadata=video.get("canUpdateOwnMetadata") is True,
+        hidden=video.get("hidden") is True,
+        agent=video.get("agent") is True,
+    )
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""

@@ -1,0 +1,248 @@
+"""What a room of ours decides."""
+
+from __future__ import annotations
+
+import itertools
+from typing import TypeVar
+
+from lk_pyodide.core import messages as m
+from lk_pyodide.local.claims import Claims
+from lk_pyodide.local.engine import Carry, Drop, Effect, Engine, Forward, Halt, Join, Tell
+from lk_pyodide.types import DataPacketKind, DisconnectReason, ParticipantState, TrackKind, TrackSource
+
+T = TypeVar("T")
+NOW = 1_700_000_000.5
+ALL = m.JoinRequest(connection_settings=m.ConnectionSettings(auto_subscribe=True))
+NOTHING = m.JoinRequest(connection_settings=m.ConnectionSettings(auto_subscribe=False))
+CAMERA = m.AddTrackRequest("cam", "my camera", TrackKind.VIDEO, 1280, 720, source=TrackSource.CAMERA)
+
+
+def engine() -> Engine:
+    return Engine("lesson", (f"id{n}" for n in itertools.count()), NOW)
+
+
+def claims(identity: str, **grants: bool) -> Claims:
+    return Claims(identity, "lesson", name=identity.title(), **grants)  # type: ignore[arg-type]
+
+
+def enter(room: Engine, identity: str, request: m.JoinRequest = ALL, **grants: bool) -> list[Effect]:
+    """Join and connect; the connection is named as who joins."""
+    return [*room.join(identity, claims(identity, **grants), request, NOW), *room.connected(identity)]
+
+
+def told(effects: list[Effect], key: str, kind: type[T]) -> list[T]:
+    """What somebody is told, of one kind."""
+    return [e.message for e in effects if isinstance(e, Tell) and e.key == key and isinstance(e.message, kind)]
+
+
+def infos(effects: list[Effect], key: str) -> list[m.ParticipantInfo]:
+    return [info for update in told(effects, key, m.ParticipantUpdate) for info in update.participants]
+
+
+def publish(room: Engine, identity: str, request: m.AddTrackRequest = CAMERA) -> tuple[str, list[Effect]]:
+    """Announce a track, and have its media arrive; its sid, and what follows."""
+    (answer,) = told(room.receive(identity, request), identity, m.TrackPublishedResponse)
+    assert answer.track is not None
+    return answer.track.sid, room.arrived(identity, request.cid)
+
+
+def test_joining() -> None:
+    room = engine()
+    (first,) = [e for e in room.join("ada", claims("ada"), ALL, NOW) if isinstance(e, Join)]
+    assert first.others == ()
+    assert first.response.room is not None
+    assert first.response.participant is not None
+    assert (first.response.room.name, first.response.participant.identity) == ("lesson", "ada")
+    assert first.response.participant.state == ParticipantState.JOINED
+    effects = enter(room, "ben")
+    (second,) = [e for e in effects if isinstance(e, Join)]
+    assert [info.identity for info in second.others] == ["ada"]
+    assert [info.state for info in infos(effects, "ada")] == [ParticipantState.JOINED, ParticipantState.ACTIVE]
+    assert room.connected("ben") == [], "once"
+
+
+def test_the_same_identity_takes_the_place() -> None:
+    room = engine()
+    enter(room, "ada")
+    effects = room.join("another", claims("ada"), ALL, NOW)
+    (leave,) = told(effects, "ada", m.LeaveRequest)
+    assert leave.reason == DisconnectReason.DUPLICATE_IDENTITY
+    assert Drop("ada") in effects
+    (join,) = [e for e in effects if isinstance(e, Join)]
+    assert join.others == ()
+    assert room.receive("ada", CAMERA) == [], "nobody of this name is left"
+
+
+def test_leaving() -> None:
+    room = engine()
+    enter(room, "ada")
+    enter(room, "ben")
+    sid, _ = publish(room, "ben")
+    effects = room.receive("ben", m.LeaveRequest())
+    assert Drop("ben") in effects
+    assert Halt(sid, "ada") in effects
+    (info,) = infos(effects, "ada")
+    assert (info.state, info.tracks) == (ParticipantState.DISCONNECTED, ())
+    assert info.disconnect_reason == DisconnectReason.CLIENT_INITIATED
+    assert room.gone("ben") == []
+    assert room.gone("ada") == []
+    assert room.is_empty
+
+
+def test_a_track_is_there_when_its_media_is() -> None:
+    room = engine()
+    enter(room, "ada")
+    enter(room, "ben")
+    announced = room.receive("ben", CAMERA)
+    assert infos(announced, "ada") == []
+    effects = room.arrived("ben", "cam")
+    for key in ("ada", "ben"):
+        (info,) = infos(effects, key)
+        (track,) = info.tracks
+        assert (track.name, track.source, track.width, track.mime_type) == (
+            "my camera",
+            TrackSource.CAMERA,
+            1280,
+            "video/vp8",
+        )
+        assert info.is_publisher
+    assert Forward(track.sid, "ben", "ada") in effects
+    assert told(effects, "ben", m.TrackSubscribed) == [m.TrackSubscribed(track.sid)]
+    assert room.arrived("ben", "cam") == []
+    assert room.arrived("ben", "never announced") == []
+    late = enter(room, "eve")
+    assert Forward(track.sid, "ben", "eve") in late
+    ended = room.ended("ben", "cam")
+    assert {e for e in ended if isinstance(e, Halt)} == {Halt(track.sid, "ada"), Halt(track.sid, "eve")}
+    assert told(ended, "ben", m.TrackUnpublishedResponse) == [m.TrackUnpublishedResponse(track.sid)]
+    assert infos(ended, "ada")[0].tracks == ()
+
+
+def test_versions_only_grow() -> None:
+    room = engine()
+    enter(room, "ada")
+    enter(room, "ben")
+    sid, effects = publish(room, "ben")
+    effects += room.receive("ben", m.MuteTrackRequest(sid, True))
+    effects += room.ended("ben", "cam")
+    versions = [info.version for info in infos(effects, "ada")]
+    assert versions == sorted(set(versions))
+    assert len(versions) == 3
+
+
+def test_muting() -> None:
+    room = engine()
+    enter(room, "ada")
+    enter(room, "ben")
+    sid, _ = publish(room, "ben")
+    (info,) = infos(room.receive("ben", m.MuteTrackRequest(sid, True)), "ada")
+    assert info.tracks[0].muted
+    assert room.receive("ben", m.MuteTrackRequest(sid, True)) == [], "no news"
+    assert room.receive("ada", m.MuteTrackRequest(sid, False)) == [], "not hers"
+    room.receive("ben", m.AddTrackRequest("mic", type=TrackKind.AUDIO, source=TrackSource.MICROPHONE))
+    (announced,) = room._members["ben"].pending.values()
+    assert room.receive("ben", m.MuteTrackRequest(announced.sid, True)) == []
+    assert infos(room.arrived("ben", "mic"), "ada")[0].tracks[1].muted
+
+
+def test_subscribing() -> None:
+    room = engine()
+    enter(room, "ben")
+    sid, _ = publish(room, "ben")
+    assert not [e for e in enter(room, "ada", NOTHING) if isinstance(e, Forward)]
+    ask = m.UpdateSubscription((sid,), True)
+    assert Forward(sid, "ben", "ada") in room.receive("ada", ask)
+    assert room.receive("ada", ask) == [], "asked twice"
+    assert room.receive("ada", m.UpdateSubscription((), False, (m.ParticipantTracks("", (sid,)),))) == [
+        Halt(sid, "ada")
+    ]
+    assert room.receive("ada", m.UpdateSubscription(("TR_nothing",), True)) == []
+    assert room.receive("ben", m.UpdateSubscription((sid,), True)) == [], "one's own"
+
+
+def test_grants() -> None:
+    room = engine()
+    enter(room, "ada")
+    enter(room, "mute", can_publish=False, can_publish_data=False)
+    (refused,) = told(room.receive("mute", CAMERA), "mute", m.RequestResponse)
+    assert refused.reason == m.RequestReason.NOT_ALLOWED
+    assert room.packet("mute", m.DataPacket(m.UserPacket(payload=b"x"))) == []
+    (denied,) = told(room.receive("mute", m.UpdateParticipantMetadata("x", request_id=7)), "mute", m.RequestResponse)
+    assert (denied.request_id, denied.reason) == (7, m.RequestReason.NOT_ALLOWED)
+    sid, _ = publish(room, "ada")
+    deaf = enter(room, "deaf", can_subscribe=False)
+    assert not [e for e in deaf if isinstance(e, Forward)]
+    assert room.receive("deaf", m.UpdateSubscription((sid,), True)) == []
+    hidden = enter(room, "spy", hidden=True)
+    assert infos(hidden, "ada") == []
+    (join,) = [e for e in enter(room, "eve") if isinstance(e, Join)]
+    assert "spy" not in [info.identity for info in join.others]
+
+
+def test_what_one_says_of_oneself() -> None:
+    room = engine()
+    enter(room, "ada", can_update_own_metadata=True)
+    enter(room, "ben")
+    update = m.UpdateParticipantMetadata("metadata", "", {"a": "1", "b": "2"}, 3)
+    effects = room.receive("ada", update)
+    assert told(effects, "ada", m.RequestResponse) == [m.RequestResponse(3)]
+    (info,) = infos(effects, "ben")
+    assert (info.metadata, info.name, info.attributes) == ("metadata", "Ada", {"a": "1", "b": "2"})
+    (info,) = infos(room.receive("ada", m.UpdateParticipantMetadata(attributes={"a": ""})), "ben")
+    assert (info.metadata, info.attributes) == ("metadata", {"b": "2"})
+    for huge in (
+        m.UpdateParticipantMetadata("x" * 600_000),
+        m.UpdateParticipantMetadata(name="x" * 257),
+        m.UpdateParticipantMetadata(attributes={"a": "x" * 70_000}),
+    ):
+        (answer,) = room.receive("ada", huge)
+        assert isinstance(answer, Tell)
+        assert isinstance(answer.message, m.RequestResponse)
+        assert answer.message.reason == m.RequestReason.LIMIT_EXCEEDED
+
+
+def test_packets_carry_their_true_sender() -> None:
+    room = engine()
+    for name in ("ada", "ben", "eve"):
+        enter(room, name)
+    claimed = m.UserPacket("PA_other", "ben", b"x", topic="t")
+    packet = m.DataPacket(claimed, participant_identity="ben", participant_sid="PA_other", sequence=9)
+    carried = [e for e in room.packet("ada", packet) if isinstance(e, Carry)]
+    assert {e.key for e in carried} == {"ben", "eve"}
+    for effect in carried:
+        value = effect.packet.value
+        assert isinstance(value, m.UserPacket)
+        assert effect.packet.participant_identity == value.participant_identity == "ada"
+        assert effect.packet.participant_sid == value.participant_sid != "PA_other"
+        assert (effect.packet.sequence, value.topic) == (9, "t")
+    only = m.DataPacket(m.UserPacket(payload=b"x"), DataPacketKind.LOSSY, destination_identities=("eve",), sequence=9)
+    (alone,) = room.packet("ada", only)
+    assert isinstance(alone, Carry)
+    assert (alone.key, alone.packet.sequence) == ("eve", 0)
+    assert room.packet("nobody", packet) == []
+
+
+def test_speaking() -> None:
+    room = engine()
+    enter(room, "ada")
+    enter(room, "ben")
+    assert room.speak({}) == []
+    (news,) = told(room.speak({"PA_x": 0.5, "PA_y": 0.0}), "ben", m.SpeakersChanged)
+    assert [(s.sid, s.active) for s in news.speakers] == [("PA_x", True), ("PA_y", False)]
+
+
+def test_the_room_is_closed() -> None:
+    room = engine()
+    enter(room, "ada")
+    enter(room, "ben")
+    effects = room.close()
+    for key in ("ada", "ben"):
+        assert [leave.reason for leave in told(effects, key, m.LeaveRequest)] == [DisconnectReason.ROOM_DELETED]
+    assert room.is_empty
+
+
+def test_pings() -> None:
+    room = engine()
+    enter(room, "ada")
+    assert room.receive("ada", m.Ping(timestamp=5)) == [Tell("ada", m.Pong(5, 5))]
+    assert room.receive("ada", m.LegacyPing(5)) == []
