@@ -241,9 +241,12 @@ class RpcError(LiveKitError):
         SEND_FAILED = 1505
 
     def __init__(self, code: int, message: str, data: str | None = None) -> None:
-        texts: tuple[object, ...] = (message, data or "")
-        if not (isinstance(code, int) and 0 <= code < 2**32 and all(isinstance(text, str) for text in texts)):
+        if not _fits(code, message, data or ""):
             raise UsageError("an RpcError has a code, a number of 32 bits, and a message and data that are str")
         super().__init__(message)
         self.code = code
         self.data = data or ""
+
+
+def _fits(code: object, *texts: object) -> bool:
+    return isinstance(code, int) and 0 <= code < 2**32 and all(isinstance(text, str) for text in texts)

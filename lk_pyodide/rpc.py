@@ -176,21 +176,17 @@ class Rpc:
             return core.failure(request.id, core.error(Code.APPLICATION_ERROR))
 
 
-async def _run(handler: RpcHandler, data: RpcInvocationData) -> str:
-    result: object = handler(data)
-    if inspect.isawaitable(result):
-        try:
-            result = await result
-        except asyncio.CancelledError as error:
-            task = asyncio.current_task()
-            if task is not None and task.cancelling():
-                raise
-            raise RuntimeError("the handler awaited something that was cancelled") from error
-    if result is None:
-        return ""
-    if not isinstance(result, str):
-        raise TypeError(f"a handler returns a str or None, not {type(result).__name__}")
-    return result
+async def _run(handler: RpcHandler, data: RpcInvocationData) -> object:
+    result = handler(data)
+    if not inspect.isawaitable(result):
+        return result
+    try:
+        return await result
+    except asyncio.CancelledError as error:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise
+        raise RuntimeError("the handler awaited something that was cancelled") from error
 
 
 @contextlib.asynccontextmanager

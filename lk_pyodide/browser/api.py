@@ -310,6 +310,31 @@ class PeerConnection(Protocol):
         ...
 
 
+# -- other tabs --------------------------------------------------------------------------------------------------------
+
+
+class BroadcastHandler(Protocol):
+    """What others say on a BroadcastChannel."""
+
+    def on_broadcast(self, data: bytes, /) -> None: ...
+
+
+class BroadcastChannel(Protocol):
+    """``BroadcastChannel``: everyone of this origin hears what is posted, except who posts it."""
+
+    def post(self, data: bytes, /) -> None:
+        """Say something; ignored when closed."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class Lock(Protocol):
+    """A Web Lock that is held (https://w3c.github.io/web-locks/). It goes when this Python goes."""
+
+    def release(self) -> None: ...
+
+
 # -- media -------------------------------------------------------------------------------------------------------------
 
 
@@ -425,6 +450,15 @@ class Browser(Protocol):
         ...
 
     def watch_page(self, handler: PageHandler, /) -> Subscription: ...
+    def open_broadcast_channel(self, name: str, handler: BroadcastHandler, /) -> BroadcastChannel: ...
+    async def request_lock(self, name: str, /) -> Lock:
+        """Wait for a lock that one holder has at a time, in the order of asking.
+
+        Raises:
+            DeviceUnsupportedError: the page has no locks, as it is not secure.
+        """
+        ...
+
     async def fetch(
         self, url: str, /, *, method: str = "GET", headers: Mapping[str, str] | None = None, timeout: float = 5.0
     ) -> FetchResult: ...

@@ -91,13 +91,17 @@ def time_to_answer(request: m.RpcRequest) -> float:
     return min(request.response_timeout_ms / 1000, MAX_TIMEOUT) or RESPONSE_TIMEOUT
 
 
-def response(request_id: str, payload: str) -> m.RpcResponse:
-    """What a handler's result becomes.
+def response(request_id: str, result: object) -> m.RpcResponse:
+    """What a handler's result becomes; None is an empty text.
 
     Raises:
         RpcError: it is too large.
+        TypeError: it is no text.
         UnicodeEncodeError: UTF-8 cannot say it.
     """
+    payload = "" if result is None else result
+    if not isinstance(payload, str):
+        raise TypeError(f"a handler returns a str or None, not {type(payload).__name__}")
     if size(payload) > MAX_PAYLOAD:
         raise error(Code.RESPONSE_PAYLOAD_TOO_LARGE)
     return m.RpcResponse(request_id, payload=payload)

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from tests.inpage import contract_media, contract_peers, contract_sockets
+from tests.inpage import contract_media, contract_peers, contract_sockets, contract_tabs
 from tests.inpage.contract_kit import Env
 
 Case = Callable[[Env], Coroutine[Any, Any, None]]
 
 CASES: dict[str, Case] = {
-    case.__name__: case for case in (*contract_sockets.CASES, *contract_peers.CASES, *contract_media.CASES)
+    case.__name__: case
+    for module in (contract_sockets, contract_peers, contract_media, contract_tabs)
+    for case in module.CASES
 }
 
 

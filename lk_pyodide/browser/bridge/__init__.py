@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from lk_pyodide.browser.api import (
+    BroadcastHandler,
     BrowserInfo,
     FetchResult,
     MediaElementHandler,
@@ -27,6 +28,7 @@ from lk_pyodide.browser.bridge.peer import BridgeConnection
 from lk_pyodide.browser.bridge.protocol import Bridge, Remote, answered
 from lk_pyodide.browser.bridge.socket import BridgeWebSocket
 from lk_pyodide.browser.direct.page import fetch
+from lk_pyodide.browser.direct.tabs import DirectBroadcastChannel, DirectLock, request_lock
 from lk_pyodide.browser.guard import closed_error
 from lk_pyodide.browser.useragent import parse_user_agent
 from lk_pyodide.errors import TrackInvalidError, UnsupportedHostError
@@ -111,6 +113,14 @@ class BridgeBrowser:
     def watch_page(self, handler: PageHandler, /) -> Subscription:
         """Tell ``handler`` what happens to the page."""
         return _Watch(self.bridge, handler)
+
+    def open_broadcast_channel(self, name: str, handler: BroadcastHandler, /) -> DirectBroadcastChannel:
+        """Speak with the other tabs: a worker can do so by itself."""
+        return DirectBroadcastChannel(name, handler)
+
+    async def request_lock(self, name: str, /) -> DirectLock:
+        """Wait for a lock: a worker can do so by itself."""
+        return await request_lock(name)
 
     async def fetch(
         self, url: str, /, *, method: str = "GET", headers: Mapping[str, str] | None = None, timeout: float = 5.0

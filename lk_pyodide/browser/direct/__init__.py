@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import cast
 
 from lk_pyodide.browser.api import (
+    BroadcastHandler,
     BrowserInfo,
     FetchResult,
     MediaElementHandler,
@@ -23,6 +24,7 @@ from lk_pyodide.browser.direct.elements import DirectElement, Elements
 from lk_pyodide.browser.direct.media import DirectMediaDevices, DirectTrack, adopt_track
 from lk_pyodide.browser.direct.page import Page, fetch
 from lk_pyodide.browser.direct.peer import DirectPeerConnection
+from lk_pyodide.browser.direct.tabs import DirectBroadcastChannel, DirectLock, request_lock
 from lk_pyodide.browser.direct.websocket import DirectWebSocket
 from lk_pyodide.browser.ffi import Js, from_js_json, is_nothing, js
 from lk_pyodide.browser.useragent import parse_user_agent
@@ -75,6 +77,14 @@ class DirectBrowser:
     def watch_page(self, handler: PageHandler, /) -> Subscription:
         """Tell ``handler`` what happens to the page."""
         return self._page.watch(handler)
+
+    def open_broadcast_channel(self, name: str, handler: BroadcastHandler, /) -> DirectBroadcastChannel:
+        """Speak with the other tabs."""
+        return DirectBroadcastChannel(name, handler)
+
+    async def request_lock(self, name: str, /) -> DirectLock:
+        """Wait for a lock."""
+        return await request_lock(name)
 
     async def fetch(
         self, url: str, /, *, method: str = "GET", headers: Mapping[str, str] | None = None, timeout: float = 5.0

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any, TypeAlias, TypeVar
 
 from lk_pyodide.browser.api import (
+    BroadcastHandler,
     BrowserInfo,
     FetchResult,
     MediaElementHandler,
@@ -24,6 +25,7 @@ from lk_pyodide.browser.fake.elements import FakeElement, FakeNode, FakePage
 from lk_pyodide.browser.fake.media import FakeMediaDevices, FakeMediaStreamTrack, FakeTrack
 from lk_pyodide.browser.fake.network import FakeNetwork
 from lk_pyodide.browser.fake.peer import FakePeerConnection
+from lk_pyodide.browser.fake.tabs import FakeBroadcastChannel, FakeLock
 from lk_pyodide.browser.fake.websocket import Endpoint, FakeServerSocket, FakeSocketClosed, FakeWebSocket
 from lk_pyodide.browser.guard import call
 from lk_pyodide.errors import BrowserError, DeadlineExceeded, TrackInvalidError
@@ -142,6 +144,15 @@ class FakeBrowser:
     def watch_page(self, handler: PageHandler, /) -> FakePageWatch:
         """Tell ``handler`` what happens to the page."""
         return FakePageWatch(self, handler)
+
+    def open_broadcast_channel(self, name: str, handler: BroadcastHandler, /) -> FakeBroadcastChannel:
+        """Speak with the other browsers of the network."""
+        return FakeBroadcastChannel(self, name, handler)
+
+    async def request_lock(self, name: str, /) -> FakeLock:
+        """Wait for a lock."""
+        await self.network.tabs.request(name)
+        return FakeLock(self, name)
 
     async def fetch(
         self, url: str, /, *, method: str = "GET", headers: Mapping[str, str] | None = None, timeout: float = 5.0

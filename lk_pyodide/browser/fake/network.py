@@ -5,6 +5,8 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING
 
+from lk_pyodide.browser.fake.tabs import FakeTabs
+
 if TYPE_CHECKING:
     from lk_pyodide.browser.fake.transport import FakeTransport
 
@@ -15,6 +17,7 @@ class FakeNetwork:
     def __init__(self) -> None:
         self._peers: dict[str, FakeTransport] = {}
         self._numbers = itertools.count(1)
+        self.tabs = FakeTabs()
 
     def make_id(self, what: str) -> str:
         """A new id, the same in every run."""
