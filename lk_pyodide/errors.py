@@ -217,7 +217,7 @@ class RpcError(LiveKitError):
     """A remote procedure call failed. A handler may raise one of its own, which the caller then gets.
 
     Args:
-        code: one of ``RpcError.ErrorCode``, or the application's own, outside of 1400 to 1999.
+        code: one of ``RpcError.ErrorCode``, or the application's own, outside of 1001 to 1999.
         message: what to tell the caller; 256 bytes of it are sent.
         data: anything else to tell the caller, as a string; 15 360 bytes of it are sent.
 

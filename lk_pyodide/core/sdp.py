@@ -90,7 +90,7 @@ def edit_offer(sdp: str, videos: Iterable[SentVideo] = ()) -> str:
                     _set_start_bitrate(section, video)
         _conform(sections, placeholders(sections))
 
-    return _edited(sdp, edit)
+    return edited(sdp, edit)
 
 
 def edit_received_answer(sdp: str, offer: str, audio_bitrates: Mapping[str, int] | None = None) -> str:
@@ -101,7 +101,7 @@ def edit_received_answer(sdp: str, offer: str, audio_bitrates: Mapping[str, int]
         offer: the offer of ours that it answers.
         audio_bitrates: track id → bit/s, for Firefox, which takes the server's ``maxaveragebitrate=510000`` literally.
     """
-    offered = _split(offer)[1]
+    offered = split(offer)[1]
     limits = {
         section.mid: bitrate
         for track_id, bitrate in (audio_bitrates or {}).items()
@@ -115,12 +115,12 @@ def edit_received_answer(sdp: str, offer: str, audio_bitrates: Mapping[str, int]
                 _limit_opus(section, limits[section.mid])
         _conform(sections, placeholders(offered))
 
-    return _edited(sdp, edit)
+    return edited(sdp, edit)
 
 
 def edit_own_answer(sdp: str, remote_offer: str) -> str:
     """Prepare our answer to the server's offer: stereo and nack for opus where the server offered them."""
-    _, offered = _split(remote_offer)
+    _, offered = split(remote_offer)
     stereo = {section.mid for section in offered if _opus_has(section, "sprop-stereo=1")}
     nack = {section.mid for section in offered if _opus_has_nack(section)}
 
@@ -133,7 +133,7 @@ def edit_own_answer(sdp: str, remote_offer: str) -> str:
             if section.mid in nack and payload and not _opus_has_nack(section):
                 section.lines.append(f"a=rtcp-fb:{payload} nack")
 
-    return _edited(sdp, edit)
+    return edited(sdp, edit)
 
 
 def placeholders(offered: Iterable[Section]) -> frozenset[str]:
@@ -146,13 +146,15 @@ def placeholders(offered: Iterable[Section]) -> frozenset[str]:
     )
 
 
-def _edited(sdp: str, edit: Callable[[list[Section]], None]) -> str:
-    head, sections = _split(sdp)
+def edited(sdp: str, edit: Callable[[list[Section]], None]) -> str:
+    """Change the sections of a description."""
+    head, sections = split(sdp)
     edit(sections)
     return "".join(f"{line}\r\n" for line in (*head, *(line for section in sections for line in section.lines)))
 
 
-def _split(sdp: str) -> tuple[list[str], list[Section]]:
+def split(sdp: str) -> tuple[list[str], list[Section]]:
+    """The lines before the first section, and the sections."""
     head: list[str] = []
     sections: list[Section] = []
     for line in sdp.replace("\r\n", "\n").split("\n"):

@@ -59,7 +59,7 @@ def audio(mid: str, *rest: str, payload: int = 111, direction: str = "sendonly")
 @pytest.mark.parametrize("what", ["receive", "publish", "answer", "server_offer"])
 def test_text_without_an_edit_is_the_same_byte_for_byte(browser: str, what: str) -> None:
     text = read(browser, what)
-    assert sdp._edited(text, lambda sections: None) == text
+    assert sdp.edited(text, lambda sections: None) == text
 
 
 @pytest.mark.parametrize("browser", BROWSERS)
@@ -235,7 +235,7 @@ def test_the_last_real_section_decides(direction: str) -> None:
 
 def test_which_sections_are_placeholders() -> None:
     for browser in BROWSERS:
-        _, sections = sdp._split(read(browser, "publish"))
+        _, sections = sdp.split(read(browser, "publish"))
         assert sdp.placeholders(sections) == {"0", "1", "2", "3"}
         assert [part.kind for part in sections] == ["audio", "audio", "video", "video", "audio", "video", "application"]
         assert sections[-1].mid in ("6", "7")

@@ -10,7 +10,18 @@ from typing import Any
 
 from lk_pyodide.browser.api import DataChannelInit, IceServer, RtcConfig, SenderInit, SessionDescription
 from lk_pyodide.errors import BrowserError
-from tests.inpage.contract_kit import ChannelLog, Closer, Env, Peer, open_channel, raises, recorded_log, settle, until
+from tests.inpage.contract_kit import (
+    ChannelLog,
+    Closer,
+    ElementLog,
+    Env,
+    Peer,
+    open_channel,
+    raises,
+    recorded_log,
+    settle,
+    until,
+)
 
 
 async def peers_connect(env: Env) -> None:
@@ -400,6 +411,50 @@ async def cancelled_calls(env: Env) -> None:
         channel.close()
 
 
+async def sent_on_offered_sections(env: Env) -> None:
+    """Who answers may send in the sections that were offered for it: a track that came from elsewhere, even."""
+    with Closer() as closer:
+        source, host = closer.peers(env.browser)
+        audio, video = await closer.capture(env, "audio", "video")
+        source.pc.add_sender(audio, SenderInit())
+        source.pc.add_sender(video, SenderInit())
+        await source.negotiate()
+        await host.wait("track", 2)
+        received = {arrival.track.kind: arrival.track for arrival in host.arrivals}
+        viewer, server = closer.peers(env.browser)
+        viewer.pc.add_receiver("audio")
+        viewer.pc.add_receiver("video")
+        offer = await viewer.pc.create_offer()
+        await viewer.pc.set_local_description(SessionDescription("offer", offer))
+        await server.describe("offer", offer)
+        for section in offer.split("m=")[1:]:
+            found = re.search(r"^a=mid:(\S+)", section, re.M)
+            assert found
+            server.pc.send_on(found[1], received["audio" if section.startswith("audio") else "video"])
+        answer = await server.pc.create_answer()
+        assert answer.count("a=sendonly") == 2
+        await server.pc.set_local_description(SessionDescription("answer", answer))
+        await viewer.describe("answer", answer)
+        await viewer.wait("track", 2)
+        element = env.browser.new_element("video", None, log := ElementLog())
+        closer.add(element)
+        element.attach(next(arrival.track for arrival in viewer.arrivals if arrival.track.kind == "video"))
+        await log.wait("playing")
+        with recorded_log() as lines:
+            try:
+                server.pc.send_on("nowhere", received["audio"])
+            except BrowserError as error:
+                assert error.name == "InvalidAccessError"
+            else:  # from a worker it can only be tried
+                await until(lambda: len(lines) == 1, "a line in the log")
+        server.pc.send_on("0", None)
+        again = await viewer.pc.create_offer()
+        await viewer.pc.set_local_description(SessionDescription("offer", again))
+        await server.describe("offer", again)
+        answer = await server.pc.create_answer()
+        assert (answer.count("a=sendonly"), answer.count("a=inactive")) == (1, 1)
+
+
 CASES = (
     peers_connect,
     channel_both_ways,
@@ -420,4 +475,5 @@ CASES = (
     bad_candidate,
     bad_configuration,
     cancelled_calls,
+    sent_on_offered_sections,
 )

@@ -6,7 +6,7 @@ import {Listeners} from "./session.js";
 /** An RTCPeerConnection, with its channels, senders and received tracks: they go when it goes. */
 export class Connection {
   static calls = [
-    "configure", "createChannel", "addReceiver", "addSender", "createOffer", "createAnswer", "setLocalDescription",
+    "configure", "createChannel", "addReceiver", "addSender", "sendOn", "createOffer", "createAnswer", "setLocalDescription",
     "setRemoteDescription", "addCandidate", "getStats",
   ]; // prettier-ignore
   #session;
@@ -46,6 +46,13 @@ export class Connection {
     const transceiver = this.#native.addTransceiver(native, init);
     const sender = this.#session.add(new Sender(this.#session, this.#native, transceiver.sender), id, this);
     if (preference !== null) sender.prefer(preference);
+  }
+
+  sendOn(mid, track) {
+    const transceiver = this.#native.getTransceivers().find((known) => known.mid === mid);
+    if (!transceiver) throw new DOMException(`there is no section ${mid}`, "InvalidAccessError");
+    transceiver.direction = track === null ? "inactive" : "sendonly";
+    transceiver.sender.replaceTrack(track === null ? null : this.#session.get(track).native).catch(() => {});
   }
 
   async createOffer(options) {

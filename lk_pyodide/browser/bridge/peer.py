@@ -78,6 +78,11 @@ class BridgeConnection(ConnectionSnapshot, Remote):
         self._cast("addSender", sender.handle, handle, encodings, init.degradation_preference)
         return sender
 
+    def send_on(self, mid: str, track: MediaTrack | None, /) -> None:
+        """Send in a section that the other side offered to receive."""
+        self._check()
+        self._cast("sendOn", mid, None if track is None else get_handle(track))
+
     async def create_offer(self, *, ice_restart: bool = False) -> str:
         """Make the text of an offer."""
         self._check()

@@ -29,6 +29,7 @@ from lk_pyodide.browser.ffi import (
     get_error_name,
     is_nothing,
     js,
+    jsnull,
     to_js_json,
     translate,
 )
@@ -99,6 +100,15 @@ class DirectPeerConnection(ConnectionSnapshot):
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
         return sender
+
+    def send_on(self, mid: str, track: MediaTrack | None, /) -> None:
+        """Send in a section that the other side offered to receive."""
+        native = self._get_native()
+        js_transceiver = next((known for known in native.getTransceivers() if known.mid == mid), None)
+        if js_transceiver is None:
+            raise BrowserError(f"there is no section {mid}", "InvalidAccessError")
+        js_transceiver.direction = "inactive" if track is None else "sendonly"
+        forget(js_transceiver.sender.replaceTrack(jsnull if track is None else get_native(track)))
 
     async def create_offer(self, *, ice_restart: bool = False) -> str:
         """Make the text of an offer."""

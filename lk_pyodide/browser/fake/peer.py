@@ -74,14 +74,26 @@ class FakePeerConnection(FakeTransport):
         self.transceivers.append(transceiver)
         return transceiver.send(native, init, stream_id or self._browser.network.make_id("stream"), track_id)
 
-    def send_on(self, mid: str, track: MediaTrack, *, stream_id: str, track_id: str = "") -> FakeSender:
-        """Send in a section that the other side offered to receive, as LiveKit's server does; then answer or offer."""
+    def send_on(self, mid: str, track: MediaTrack | None, /, *, stream_id: str = "", track_id: str = "") -> None:
+        """Send in a section that the other side offered to receive.
+
+        Args:
+            mid: the section.
+            track: what to send; None is nothing any more.
+            stream_id: what the description calls it, as LiveKit's server chooses that.
+            track_id: the same for the track.
+        """
         self._check()
         transceiver = self.find_transceiver(mid)
         if transceiver is None:
             raise BrowserError(f"there is no section {mid}", "InvalidAccessError")
+        if track is None:
+            transceiver.direction = "inactive"
+            return
         transceiver.direction = "sendrecv" if transceiver.direction in sdp.RECEIVING else "sendonly"
-        return transceiver.send(get_native(track), SenderInit(), stream_id, track_id)
+        transceiver.send(
+            get_native(track), SenderInit(), stream_id or self._browser.network.make_id("stream"), track_id
+        )
 
     async def create_offer(self, *, ice_restart: bool = False) -> str:
         """Make the text of an offer."""
