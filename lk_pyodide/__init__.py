@@ -3,7 +3,7 @@
 Everything that users need is here: ``from lk_pyodide import Room, RoomOptions, …``.
 """
 
-from lk_pyodide import errors, events, options, types
+from lk_pyodide import errors, events, local, options, types
 from lk_pyodide._version import __version__
 from lk_pyodide.devices import (
     create_local_audio_track,
@@ -59,6 +59,7 @@ __all__ = [
     "set_log_extension",
     "set_log_level",
 ]
+local.register()
 __all__ += errors.__all__
 __all__ += events.__all__
 __all__ += options.__all__

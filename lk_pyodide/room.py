@@ -22,6 +22,7 @@ from lk_pyodide.options import CONNECT_DEFAULTS, RoomConnectOptions, RoomOptions
 from lk_pyodide.participant import Participant, RemoteParticipant
 from lk_pyodide.room_context import Playback, RoomContext
 from lk_pyodide.room_updates import RoomUpdates
+from lk_pyodide.session.schemes import network_for
 from lk_pyodide.session.session import Session
 from lk_pyodide.types import ConnectErrorReason, ConnectionState, DeviceInfo, DisconnectReason, ServerInfo
 
@@ -181,7 +182,7 @@ class Room(EventSource[EventName]):
         wire.load()
         await self._context.browser.ready()
         try:
-            await self._context.browser.fetch(server.http, method="HEAD")
+            await network_for(self._context.browser, server).fetch(server.http, method="HEAD")
         except LiveKitError as error:
             _log.debug("could not warm up the connection: %s", error)
 

@@ -41,13 +41,15 @@ CONTRACT = {
         ConnectionState DisconnectReason MediaDeviceFailure RpcError LiveKitError ConnectError RoomEvent
         LocalParticipant RemoteParticipant Participant LocalTrack LocalAudioTrack LocalVideoTrack RemoteTrack
         RemoteAudioTrack RemoteVideoTrack TrackPublication LocalTrackPublication RemoteTrackPublication AttachedElement
-        TrackSubscribed ParticipantConnected Disconnected DataPacket create_local_tracks set_log_level""",
+        TrackSubscribed ParticipantConnected Disconnected DataPacket create_local_tracks set_log_level
+        RpcInvocationData""",
     "Room": """on once off wait_for events connect disconnect prepare_connection name state connection_state isconnected
         sid get_sid metadata local_participant remote_participants get_local_devices can_playback_audio
         can_playback_video start_audio start_video get_participant_by_identity active_speakers num_participants
         num_publishers is_recording server_info __aenter__ __aexit__""",
     "LocalParticipant": """enable_camera_and_microphone set_camera_enabled set_microphone_enabled
-        set_screen_share_enabled publish_track unpublish_track publish_data set_name set_metadata set_attributes""",
+        set_screen_share_enabled publish_track unpublish_track publish_data set_name set_metadata set_attributes
+        register_rpc_method unregister_rpc_method perform_rpc""",
     "Participant": """identity sid name metadata attributes kind permissions track_publications get_track_publication
         is_camera_enabled is_microphone_enabled is_screen_share_enabled is_speaking audio_level connection_quality""",
     "Track": "attach detach sid kind source name muted media_stream_track attached_elements",
@@ -72,8 +74,9 @@ VISIBLE = {
         is_screen_share_enabled is_speaking joined_at kind last_spoke_at metadata name permissions sid state
         track_publications""",
     "Publishing": "audio_track_publications video_track_publications",
-    "LocalParticipant": """create_tracks enable_camera_and_microphone publish_data publish_track set_attributes
-        set_camera_enabled set_metadata set_microphone_enabled set_name set_screen_share_enabled unpublish_track""",
+    "LocalParticipant": """create_tracks enable_camera_and_microphone perform_rpc publish_data publish_track
+        register_rpc_method set_attributes set_camera_enabled set_metadata set_microphone_enabled set_name
+        set_screen_share_enabled unpublish_track unregister_rpc_method""",
     "RemoteParticipant": "",
     "TrackPublication": """dimensions encryption_type height is_muted kind mime_type muted name sid simulcasted source
         track track_info track_sid width""",
@@ -134,7 +137,7 @@ def test_the_package_says_all_that_it_has() -> None:
     namespace: dict[str, Any] = {}
     exec("from lk_pyodide import *", namespace)
     assert set(everything) <= namespace.keys()
-    modules = {name.rpartition(".")[2] for name in MODULES} | {"browser", "core", "session", "annotations"}
+    modules = {name.rpartition(".")[2] for name in MODULES} | {"browser", "core", "session", "local", "annotations"}
     visible = {name for name in vars(lk_pyodide) if not name.startswith("_")} - modules
     assert visible == set(everything) - {"__version__"}
     assert not [name for name in everything if name.startswith("_") and name != "__version__"]
@@ -170,6 +173,7 @@ FOR_OUR_OWN_USE = {
     "lk_pyodide.local_track": {"wrap"},
     "lk_pyodide.options": {"merged"},
     "lk_pyodide.participant": {"Publishing"},
+    "lk_pyodide.rpc": {"Rpc"},
     "lk_pyodide.types": {"member"},
 }
 

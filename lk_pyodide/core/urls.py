@@ -11,7 +11,10 @@ from lk_pyodide.core import wire
 from lk_pyodide.core.messages import ClientInfo, JoinRequest
 from lk_pyodide.errors import UsageError
 
-_SCHEMES = {"ws": "ws", "wss": "wss", "http": "ws", "https": "wss"}
+LOCAL = "local"
+"""The scheme of a server that is a tab of this browser. What stands after it may be empty."""
+
+_SCHEMES = {"ws": "ws", "wss": "wss", "http": "ws", "https": "wss", LOCAL: LOCAL}
 _LOOPBACK = (ip_network("127.0.0.0/8"), ip_network("::1"))
 # What browsers refuse in a host (WHATWG URL, forbidden domain code points), as far as urlsplit leaves it there.
 _NOT_IN_A_HOST = re.compile(r"[\s\x00-\x1f\x7f%<>\\^|]")
@@ -35,7 +38,7 @@ class ServerUrl:
 
         Args:
             url: ``ws://``, ``wss://``, ``http://`` or ``https://``, with a path if the server lives below one, and a
-                query if something in front of it wants one.
+                query if something in front of it wants one; or ``local://``, which needs no host.
             secure_page: the page came over https, where browsers refuse ``ws://`` except to the machine itself.
 
         Raises:
@@ -48,13 +51,15 @@ class ServerUrl:
             # The reason quotes the address, and with it a password or token that may be in there.
             raise UsageError("not a server address: its host or port is malformed") from None
         scheme = _SCHEMES.get(parts.scheme)
-        if scheme is None or not parts.hostname:
-            raise UsageError("the server address must start with wss://, ws://, https:// or http:// and name a host")
+        if scheme is None or not (parts.hostname or scheme == LOCAL):
+            raise UsageError(
+                "the server address must start with wss://, ws://, https:// or http:// and name a host, or be local://"
+            )
         if parts.username is not None or parts.password is not None:
             raise UsageError("the server address must not contain a user name or password")
-        if _NOT_IN_A_HOST.search(parts.hostname):
+        if _NOT_IN_A_HOST.search(parts.hostname or ""):
             raise UsageError("not a server address: its host has characters that no host has")
-        if secure_page and scheme == "ws" and not _is_loopback(parts.hostname):
+        if secure_page and scheme == "ws" and not _is_loopback(parts.hostname or ""):
             raise UsageError("a page that came over https can only use wss:// servers (mixed content)")
         return cls(scheme, parts.netloc, parts.path.rstrip("/"), parts.query)
 

@@ -65,11 +65,13 @@ class Carry:
 
 @dataclass(frozen=True, slots=True)
 class Forward:
-    """Send a track of ``publisher`` to ``subscriber``, until :class:`Halt`."""
+    """Send a track of ``publisher``, whose own id of it is ``cid``, to ``subscriber``, until :class:`Halt`."""
 
     sid: str
     publisher: str
     subscriber: str
+    publisher_sid: str
+    cid: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +162,13 @@ class Engine:
     def close(self, reason: DisconnectReason = DisconnectReason.ROOM_DELETED) -> list[Effect]:
         """End the room for everybody."""
         return [effect for key in list(self._members) for effect in self.remove(key, reason)]
+
+    def hand_over(self) -> list[Effect]:
+        """The server goes: everybody is to join anew, at the next one."""
+        leave = m.LeaveRequest(reason=DisconnectReason.SERVER_SHUTDOWN, action=m.LeaveAction.RECONNECT)
+        keys = list(self._members)
+        self._members.clear()
+        return [effect for key in keys for effect in (Tell(key, leave), Drop(key))]
 
     # -- what clients say --
 
@@ -272,7 +281,8 @@ class Engine:
 
     @staticmethod
     def _forward(sid: str, publisher: Member, subscriber: Member) -> list[Effect]:
-        return [Forward(sid, publisher.key, subscriber.key), Tell(publisher.key, m.TrackSubscribed(sid))]
+        forward = Forward(sid, publisher.key, subscriber.key, publisher.info.sid, publisher.find(sid) or "")
+        return [forward, Tell(publisher.key, m.TrackSubscribed(sid))]
 
     # -- data, and news --
 

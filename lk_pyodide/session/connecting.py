@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lk_pyodide._version import __version__
-from lk_pyodide.browser.api import Browser, BrowserInfo, IceServer, RtcConfig
+from lk_pyodide.browser.api import BrowserInfo, IceServer, RtcConfig
 from lk_pyodide.core import urls
 from lk_pyodide.core.messages import (
     ClientConfigSetting,
@@ -16,6 +16,7 @@ from lk_pyodide.core.messages import (
 from lk_pyodide.core.signal import CLIENT_PROTOCOL, PROTOCOL_VERSION, SDK_PYTHON
 from lk_pyodide.errors import BrowserError, ConnectError, DeadlineExceeded
 from lk_pyodide.options import RoomConnectOptions
+from lk_pyodide.session.schemes import Network
 from lk_pyodide.types import ConnectErrorReason
 
 VALIDATE_TIMEOUT = 5.0
@@ -69,7 +70,7 @@ def rtc_config(options: RoomConnectOptions, join: JoinResponse | None = None) ->
 
 
 async def explain(
-    browser: Browser, server: urls.ServerUrl, query: str, *, v0: bool, error: ConnectError
+    network: Network, server: urls.ServerUrl, query: str, *, v0: bool, error: ConnectError
 ) -> ConnectError:
     """Find out why a WebSocket did not open: the browser does not tell, but the server's ``/validate`` does.
 
@@ -77,7 +78,7 @@ async def explain(
         The error to raise instead.
     """
     try:
-        answer = await browser.fetch(server.validate(query, v0=v0), timeout=VALIDATE_TIMEOUT)
+        answer = await network.fetch(server.validate(query, v0=v0), timeout=VALIDATE_TIMEOUT)
     except DeadlineExceeded:
         return ConnectError("the server does not answer", ConnectErrorReason.SERVER_UNREACHABLE)
     except BrowserError:

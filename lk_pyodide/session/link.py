@@ -8,12 +8,13 @@ from __future__ import annotations
 import asyncio
 from typing import Protocol, TypeVar
 
-from lk_pyodide.browser.api import Browser, WebSocket
+from lk_pyodide.browser.api import WebSocket
 from lk_pyodide.core import wire
 from lk_pyodide.core.messages import ClientMessage, JoinResponse, ServerMessage
 from lk_pyodide.core.signal import FIRST_MESSAGE_TIMEOUT, LEAVE, SignalProtocol, SignalState
 from lk_pyodide.errors import ConnectError, LiveKitError, ProtocolError
 from lk_pyodide.logging import get_logger
+from lk_pyodide.session.schemes import Network
 from lk_pyodide.types import ConnectErrorReason
 
 _log = get_logger("signal")
@@ -42,14 +43,14 @@ class Link:
     """A WebSocket with a :class:`SignalProtocol` on it.
 
     Args:
-        browser: opens the WebSocket.
+        network: opens the WebSocket.
         handler: hears of messages from :meth:`start` on.
         token: what we join with.
     """
 
-    def __init__(self, browser: Browser, handler: LinkHandler, token: str) -> None:
+    def __init__(self, network: Network, handler: LinkHandler, token: str) -> None:
         self.protocol = SignalProtocol(token)
-        self._browser = browser
+        self._network = network
         self._handler = handler
         self._socket: WebSocket | None = None
         self._opened: asyncio.Future[None] | None = None
@@ -72,7 +73,7 @@ class Link:
         """
         loop = asyncio.get_running_loop()
         self._opened, self._joined = loop.create_future(), loop.create_future()
-        self._socket = self._browser.open_websocket(url, self)
+        self._socket = self._network.open_websocket(url, self)
         try:
             await self._wait(self._opened, timeout, "the signalling connection did not open")
             if last_words:

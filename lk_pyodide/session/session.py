@@ -35,6 +35,7 @@ from lk_pyodide.session.channels import Channels
 from lk_pyodide.session.connecting import explain, join_request, query_for, rtc_config
 from lk_pyodide.session.link import Link
 from lk_pyodide.session.publisher import Publisher
+from lk_pyodide.session.schemes import network_for
 from lk_pyodide.session.tasks import TaskSet
 from lk_pyodide.session.transport import Transport
 from lk_pyodide.types import ConnectErrorReason, DisconnectReason
@@ -193,7 +194,8 @@ class Session:
             offer = await self._require_publisher().initial_offer()
         request = join_request(self._browser.info, self._options, adaptive_stream=self._adaptive_stream, offer=offer)
         query = query_for(token, request, v0=self._v0)
-        self._link = Link(self._browser, self, token)
+        network = network_for(self._browser, server)
+        self._link = Link(network, self, token)
         try:
             join = await self._link.open(
                 server.signal(query, v0=self._v0),
@@ -203,7 +205,7 @@ class Session:
         except ConnectError as error:
             if error.reason is not ConnectErrorReason.WEBSOCKET:
                 raise
-            raise await explain(self._browser, server, query, v0=self._v0, error=error) from error
+            raise await explain(network, server, query, v0=self._v0, error=error) from error
         if early:
             self._require_publisher().pc.set_configuration(rtc_config(self._options, join))
         else:

@@ -34,6 +34,11 @@ class TaskSet:
             level = _log.warning if isinstance(error, LiveKitError) else _log.error
             level("a background task failed: %s", error, exc_info=error)
 
+    def cancel(self) -> None:
+        """Cancel what still runs, without waiting."""
+        for task in self._tasks:
+            task.cancel()
+
     async def close(self) -> None:
         """Cancel what still runs and wait for its end; the task that calls this is spared."""
         current = asyncio.current_task()

@@ -39,6 +39,11 @@ def infos(effects: list[Effect], key: str) -> list[m.ParticipantInfo]:
     return [info for update in told(effects, key, m.ParticipantUpdate) for info in update.participants]
 
 
+def forwards(effects: list[Effect]) -> list[tuple[str, str, str]]:
+    """Track, publisher and subscriber of each."""
+    return [(e.sid, e.publisher, e.subscriber) for e in effects if isinstance(e, Forward)]
+
+
 def publish(room: Engine, identity: str, request: m.AddTrackRequest = CAMERA) -> tuple[str, list[Effect]]:
     """Announce a track, and have its media arrive; its sid, and what follows."""
     (answer,) = told(room.receive(identity, request), identity, m.TrackPublishedResponse)
@@ -106,12 +111,14 @@ def test_a_track_is_there_when_its_media_is() -> None:
             "video/vp8",
         )
         assert info.is_publisher
-    assert Forward(track.sid, "ben", "ada") in effects
+    (forward,) = [e for e in effects if isinstance(e, Forward)]
+    assert (forward.sid, forward.cid, forward.subscriber) == (track.sid, "cam", "ada")
+    assert forward.publisher_sid == info.sid
     assert told(effects, "ben", m.TrackSubscribed) == [m.TrackSubscribed(track.sid)]
     assert room.arrived("ben", "cam") == []
     assert room.arrived("ben", "never announced") == []
     late = enter(room, "eve")
-    assert Forward(track.sid, "ben", "eve") in late
+    assert (track.sid, "ben", "eve") in forwards(late)
     ended = room.ended("ben", "cam")
     assert {e for e in ended if isinstance(e, Halt)} == {Halt(track.sid, "ada"), Halt(track.sid, "eve")}
     assert told(ended, "ben", m.TrackUnpublishedResponse) == [m.TrackUnpublishedResponse(track.sid)]
@@ -151,7 +158,7 @@ def test_subscribing() -> None:
     sid, _ = publish(room, "ben")
     assert not [e for e in enter(room, "ada", NOTHING) if isinstance(e, Forward)]
     ask = m.UpdateSubscription((sid,), True)
-    assert Forward(sid, "ben", "ada") in room.receive("ada", ask)
+    assert forwards(room.receive("ada", ask)) == [(sid, "ben", "ada")]
     assert room.receive("ada", ask) == [], "asked twice"
     assert room.receive("ada", m.UpdateSubscription((), False, (m.ParticipantTracks("", (sid,)),))) == [
         Halt(sid, "ada")
@@ -238,6 +245,17 @@ def test_the_room_is_closed() -> None:
     effects = room.close()
     for key in ("ada", "ben"):
         assert [leave.reason for leave in told(effects, key, m.LeaveRequest)] == [DisconnectReason.ROOM_DELETED]
+    assert room.is_empty
+
+
+def test_the_server_goes() -> None:
+    room = engine()
+    enter(room, "ada")
+    enter(room, "ben")
+    effects = room.hand_over()
+    for key in ("ada", "ben"):
+        assert [leave.action for leave in told(effects, key, m.LeaveRequest)] == [m.LeaveAction.RECONNECT]
+        assert Drop(key) in effects
     assert room.is_empty
 
 

@@ -1,0 +1,239 @@
+"""The host's end of one client: its peer connection, and what goes through it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping
+from typing import Protocol
+
+from lk_pyodide.browser.api import (
+    Browser,
+    DataChannel,
+    DataChannelHandler,
+    MediaTrack,
+    RtcConfig,
+    TrackArrival,
+)
+from lk_pyodide.browser.api import SessionDescription as Description
+from lk_pyodide.core import messages as m
+from lk_pyodide.core import wire
+from lk_pyodide.errors import BrowserError, LiveKitError
+from lk_pyodide.local.descriptions import Offer, Sent, finish_answer, read_offer
+from lk_pyodide.logging import get_logger
+from lk_pyodide.session.tasks import TaskSet
+from lk_pyodide.types import DataPacketKind
+
+_log = get_logger("local")
+
+RELIABLE, LOSSY = "_reliable", "_lossy"
+LOSSY_HIGH_WATER = 256 * 1024
+"""Bytes that may wait in the lossy channel before packets are dropped."""
+RELIABLE_HIGH_WATER = 16 * 1024 * 1024
+"""Bytes that may wait in the reliable channel before the client, which does not read, is given up."""
+
+
+class ConnectionHandler(Protocol):
+    """The room, as a connection sees it. Every method is given the connection's key."""
+
+    def tell(self, key: str, message: m.ServerMessage, /) -> None: ...
+    def on_connected(self, key: str, /) -> None: ...
+    def on_lost(self, key: str, /) -> None: ...
+    def on_media(self, key: str, cid: str, /) -> None: ...
+    def on_media_ended(self, key: str, cid: str, /) -> None: ...
+    def on_packet(self, key: str, packet: m.DataPacket, /) -> None: ...
+
+
+class Connection:
+    """One client's peer connection at the host.
+
+    Args:
+        browser: the page.
+        key: the client's name on the channel.
+        handler: the room.
+    """
+
+    def __init__(self, browser: Browser, key: str, handler: ConnectionHandler) -> None:
+        self.media: dict[str, MediaTrack] = {}
+        """What the client sends, by its own ids of the tracks."""
+        self._key = key
+        self._handler = handler
+        self._pc = browser.new_peer_connection(RtcConfig(), self)
+        self._channels: dict[str, DataChannel] = {}
+        self._mids: dict[str, str] = {}  # mid → the client's id of what it sends there
+        self._arrived: dict[str, MediaTrack] = {}  # mid → what the browser receives there
+        self._wanted: dict[str, tuple[Sent, MediaTrack]] = {}  # sid → what has to be sent
+        self._sent: dict[str, Sent] = {}  # mid → what is sent there
+        self._candidates: list[str] | None = []  # until there is a description that they belong to
+        self._turn = asyncio.Lock()
+        self._tasks = TaskSet()
+
+    # -- from the room --
+
+    def receive(self, message: m.ClientMessage) -> None:
+        """Take a description or a candidate of the client."""
+        match message:
+            case m.SessionDescription(type="offer"):
+                self._tasks.spawn(self._answer(message))
+            case m.TrickleRequest(candidateInit=candidate):
+                if self._candidates is None:
+                    self._pc.add_ice_candidate(candidate)
+                else:
+                    self._candidates.append(candidate)
+            case _:
+                pass
+
+    def forward(self, sent: Sent, media: MediaTrack) -> None:
+        """Send a track to the client, from its next offer on: it is asked for one."""
+        self._wanted[sent.sid] = (sent, media)
+        self._ask_for_offer()
+
+    def halt(self, sid: str) -> None:
+        """Send a track no more."""
+        if self._wanted.pop(sid, None) is not None:
+            self._ask_for_offer()
+
+    def _ask_for_offer(self) -> None:
+        self._handler.tell(self._key, m.MediaSectionsRequirement())
+
+    def carry(self, packet: m.DataPacket) -> None:
+        """Send a data packet; a lossy one is dropped when the channel is full."""
+        channel = self._channels.get(LOSSY if packet.kind == DataPacketKind.LOSSY else RELIABLE)
+        if channel is None or channel.ready_state != "open":
+            return
+        if packet.kind == DataPacketKind.LOSSY and channel.buffered_amount > LOSSY_HIGH_WATER:
+            return
+        if channel.buffered_amount > RELIABLE_HIGH_WATER:
+            _log.warning("a participant does not read its data, and is given up")
+            self._handler.on_lost(self._key)
+            return
+        try:
+            channel.send(wire.encode_packet(packet))
+        except BrowserError as error:
+            _log.debug("a data packet was not sent: %s", error)
+
+    def close(self) -> None:
+        """Let go of everything."""
+        self._pc.close()
+        self._tasks.cancel()
+
+    # -- negotiation: the client always offers --
+
+    async def _answer(self, message: m.SessionDescription) -> None:
+        async with self._turn:
+            offer = read_offer(message.sdp)
+            before, self._mids = self._mids, dict(offer.sends)
+            try:
+                await self._pc.set_remote_description(Description("offer", offer.sdp))
+                self._fill(offer)
+                answer = await self._pc.create_answer()
+                await self._pc.set_local_description(Description("answer", answer))
+            except LiveKitError as error:
+                _log.warning("an offer could not be answered: %s", error)
+                self._handler.on_lost(self._key)
+                return
+            candidates, self._candidates = self._candidates or [], None
+            for candidate in candidates:
+                self._pc.add_ice_candidate(candidate)
+            mids = {mid: sent.sid for mid, sent in self._sent.items()}
+            text = finish_answer(answer, offer, self._sent)
+            self._handler.tell(self._key, m.SessionDescription("answer", text, message.id, mids))
+            self._tell_media(before)
+            self._ask_for_sections(offer)
+
+    def _fill(self, offer: Offer) -> None:
+        """Put what is wanted into the sections that the client offers to receive in."""
+        for mid, sent in list(self._sent.items()):
+            if sent.sid not in self._wanted or mid not in offer.slots:
+                self._pc.send_on(mid, None)
+                del self._sent[mid]
+        going = {sent.sid for sent in self._sent.values()}
+        free = [mid for mid in offer.slots if mid not in self._sent and mid not in offer.sends]
+        for sent, media in self._wanted.values():
+            if sent.sid in going:
+                continue
+            place = next((mid for mid in free if offer.slots[mid] == media.kind), None)
+            if place is not None:
+                free.remove(place)
+                self._pc.send_on(place, media)
+                self._sent[place] = sent
+
+    def _ask_for_sections(self, offer: Offer) -> None:
+        going = {sent.sid for sent in self._sent.values()}
+        missing = [media.kind for sent, media in self._wanted.values() if sent.sid not in going]
+        if missing:
+            lacking = m.MediaSectionsRequirement(missing.count("audio"), missing.count("video"))
+            self._handler.tell(self._key, lacking)
+
+    def _tell_media(self, before: Mapping[str, str]) -> None:
+        """Tell the room which tracks have come, and which have gone, since the last offer."""
+        for mid, cid in before.items():
+            if self._mids.get(mid) != cid:
+                self.media.pop(cid, None)
+                self._handler.on_media_ended(self._key, cid)
+        for mid, cid in self._mids.items():
+            if cid not in self.media and mid in self._arrived:
+                self.media[cid] = self._arrived[mid]
+                self._handler.on_media(self._key, cid)
+
+    # -- from the peer connection --
+
+    def on_connection_state(self, state: str) -> None:
+        """The connection came up, or broke."""
+        if state == "connected":
+            self._handler.on_connected(self._key)
+        elif state in ("failed", "closed"):
+            self._handler.on_lost(self._key)
+
+    def on_ice_candidate(self, candidate: str) -> None:
+        """A way to the host."""
+        if json.loads(candidate).get("candidate"):
+            self._handler.tell(self._key, m.TrickleRequest(candidate, m.SignalTarget.PUBLISHER))
+
+    def on_track(self, arrival: TrackArrival) -> None:
+        """Media of the client; :meth:`_tell_media` looks whose."""
+        self._arrived[arrival.mid] = arrival.track
+
+    def on_data_channel(self, channel: DataChannel) -> DataChannelHandler | None:
+        """The client's channels carry both ways."""
+        if channel.label not in (RELIABLE, LOSSY):
+            return _Ignored()
+        self._channels[channel.label] = channel
+        return _Packets(self)
+
+    def on_data(self, data: bytes | str) -> None:
+        """A message on a data channel."""
+        if isinstance(data, str):
+            return
+        try:
+            packet = wire.decode_packet(data)
+        except LiveKitError as error:
+            _log.debug("ignored a data packet: %s", error)
+            return
+        self._handler.on_packet(self._key, packet)
+
+
+class _Packets:
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def on_open(self) -> None: ...
+
+    def on_message(self, data: bytes | str) -> None:
+        self._connection.on_data(data)
+
+    def on_buffered_amount_low(self) -> None: ...
+
+    def on_close(self) -> None: ...
+
+
+class _Ignored:
+    """A channel of the client's that this server has no use for."""
+
+    def on_open(self) -> None: ...
+
+    def on_message(self, data: bytes | str) -> None: ...
+
+    def on_buffered_amount_low(self) -> None: ...
+
+    def on_close(self) -> None: ...

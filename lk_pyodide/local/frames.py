@@ -1,0 +1,72 @@
+"""What tabs say to one another on the BroadcastChannel of an address: a line of JSON, then bytes.
+
+Everybody of this origin can say anything there. The origin is the trust boundary; what is malformed is dropped.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+MAX_FRAME = 2 * 1024 * 1024
+"""Bytes, livekit-server's limit for a signalling message."""
+
+EVERYONE = "*"
+
+# Kinds of frames.
+HOST = "host"  # a host is here: to everyone, when it begins
+OPEN = "open"  # a client wants in; the payload is the address, with token and join request
+OPENED = "opened"  # it is in
+REFUSED = "refused"  # it is not; the payload is the HTTP answer that livekit-server would give: "401 text"
+DATA = "data"  # a frame of the WebSocket
+CLOSE = "close"  # the WebSocket closes; the payload is "1000 reason"
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One message. ``sender`` and ``to`` are names of hosts and of clients' connections."""
+
+    sender: str
+    to: str
+    kind: str
+    payload: bytes = b""
+
+    def encode(self) -> bytes:
+        """As bytes."""
+        return json.dumps([self.sender, self.to, self.kind]).encode() + b"\n" + self.payload
+
+
+def decode(data: bytes) -> Frame | None:
+    """Read a frame; None for what is none."""
+    if len(data) > MAX_FRAME:
+        return None
+    line, separator, payload = data.partition(b"\n")
+    try:
+        head = json.loads(line) if separator else None
+    except ValueError:
+        return None
+    if not isinstance(head, list) or len(head) != 3 or not all(isinstance(part, str) for part in head):
+        return None
+    sender, to, kind = head
+    return Frame(sender, to, kind, payload)
+
+
+def split_code(payload: bytes, default: int) -> tuple[int, str]:
+    """A number and a text, as CLOSE and REFUSED have them."""
+    number, _, text = payload.decode(errors="replace").partition(" ")
+    return (int(number) if number.isdecimal() and len(number) <= 4 else default), text
+
+
+def lock_of_host(address: str) -> str:
+    """Who holds this lock is the host of an address."""
+    return f"lk_pyodide local host {address}"
+
+
+def lock_of_client(key: str) -> str:
+    """A connection's client holds this lock as long as it lives."""
+    return f"lk_pyodide local client {key}"
+
+
+def channel_of(address: str) -> str:
+    """The BroadcastChannel of an address."""
+    return f"lk_pyodide local {address}"

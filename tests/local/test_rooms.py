@@ -1,0 +1,144 @@
+"""Rooms without a backend, on fake browsers: several tabs of one origin."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+import pytest_asyncio
+
+from lk_pyodide import (
+    AccessToken,
+    ConnectError,
+    DataReceived,
+    Disconnected,
+    DisconnectReason,
+    ParticipantConnected,
+    ParticipantDisconnected,
+    ParticipantMetadataChanged,
+    Room,
+    TrackKind,
+    TrackMuted,
+    TrackSubscribed,
+    TrackUnsubscribed,
+    VideoGrants,
+)
+from lk_pyodide.browser.fake import FakeNetwork
+from lk_pyodide.testing import FakeBrowser
+
+Tab = Callable[[], Room]
+
+
+def token(identity: str, **grants: object) -> str:
+    allowed = VideoGrants(room_join=True, room="lesson", can_update_own_metadata=True, **grants)  # type: ignore[arg-type]
+    return AccessToken().with_identity(identity).with_name(identity.title()).with_grants(allowed).to_jwt()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def tab() -> AsyncIterator[Tab]:
+    """Makes rooms, each in a tab of its own; what a tab leaves open is an error."""
+    network, browsers, rooms = FakeNetwork(), list[FakeBrowser](), list[Room]()
+
+    def make() -> Room:
+        browsers.append(FakeBrowser(network=network))
+        rooms.append(Room(browser=browsers[-1]))
+        return rooms[-1]
+
+    yield make
+    for room in rooms:
+        await room.disconnect()
+    await asyncio.sleep(0.05)  # whoever was the host closes what it had
+    for browser in browsers:
+        assert browser.get_open() == []
+        await browser.aclose()
+
+
+async def test_one_is_alone(tab: Tab) -> None:
+    room = tab()
+    await room.connect("local://", token("ada"))
+    assert (room.name, room.local_participant.name) == ("lesson", "Ada")
+    assert room.remote_participants == {}
+    assert room.server_info is not None
+    assert room.server_info.region == "local"
+
+
+async def test_two_meet(tab: Tab) -> None:
+    ada, ben = tab(), tab()
+    await ada.connect("local://", token("ada"))
+    came = asyncio.ensure_future(ada.wait_for(ParticipantConnected, timeout=5))
+    await asyncio.sleep(0)
+    await ben.connect("local://", token("ben"))
+    assert (await came).participant.identity == "ben"
+    assert list(ben.remote_participants) == ["ada"]
+    told = asyncio.ensure_future(ada.wait_for(ParticipantMetadataChanged, timeout=5))
+    await asyncio.sleep(0)
+    await ben.local_participant.set_metadata("hello")
+    assert (await told).participant.metadata == "hello"
+    gone = asyncio.ensure_future(ada.wait_for(ParticipantDisconnected, timeout=5))
+    await asyncio.sleep(0)
+    await ben.disconnect()
+    assert (await gone).participant.identity == "ben"
+
+
+async def test_media(tab: Tab) -> None:
+    ada, ben = tab(), tab()
+    await ada.connect("local://", token("ada"))
+    await ben.connect("local://", token("ben"))
+    seen = asyncio.ensure_future(ada.wait_for(TrackSubscribed, timeout=5))
+    await asyncio.sleep(0)
+    await ben.local_participant.set_camera_enabled(True)
+    event = await seen
+    assert (event.participant.identity, event.track.kind) == ("ben", TrackKind.VIDEO)
+    muted = asyncio.ensure_future(ada.wait_for(TrackMuted, timeout=5))
+    await asyncio.sleep(0)
+    await ben.local_participant.set_camera_enabled(False)
+    assert (await muted).publication.sid == event.publication.sid
+    eve = tab()
+    late = asyncio.ensure_future(eve.wait_for(TrackSubscribed, timeout=5))
+    await asyncio.sleep(0)
+    await eve.connect("local://", token("eve"))
+    assert (await late).publication.sid == event.publication.sid
+    ended = asyncio.ensure_future(ada.wait_for(TrackUnsubscribed, timeout=5))
+    await asyncio.sleep(0)
+    await ben.local_participant.unpublish_track(event.publication.sid)
+    assert (await ended).publication.sid == event.publication.sid
+
+
+async def test_data_and_calls(tab: Tab) -> None:
+    ada, ben, eve = tab(), tab(), tab()
+    for room, name in ((ada, "ada"), (ben, "ben"), (eve, "eve")):
+        await room.connect("local://", token(name))
+    heard = [asyncio.ensure_future(room.wait_for(DataReceived, timeout=5)) for room in (ben, eve)]
+    await asyncio.sleep(0)
+    await ada.local_participant.publish_data(b"x", topic="t")
+    for future in heard:
+        packet = (await future).packet
+        assert (packet.data, packet.topic, packet.participant and packet.participant.identity) == (b"x", "t", "ada")
+    ben.local_participant.register_rpc_method("double", lambda data: data.payload * 2)
+    reply = await ada.local_participant.perform_rpc(destination_identity="ben", method="double", payload="ab")
+    assert reply == "abab"
+
+
+async def test_tokens_are_checked(tab: Tab) -> None:
+    room = tab()
+    for wrong in ("nonsense", AccessToken("devkey", "another").with_identity("ada").to_jwt()):
+        with pytest.raises(ConnectError) as caught:
+            await room.connect("local://", wrong)
+        assert (caught.value.status, caught.value.reason.name) == (401, "NOT_ALLOWED")
+
+
+async def test_the_same_identity(tab: Tab) -> None:
+    first, second = tab(), tab()
+    await first.connect("local://", token("ada"))
+    ended = asyncio.ensure_future(first.wait_for(Disconnected, timeout=5))
+    await asyncio.sleep(0)
+    await second.connect("local://", token("ada"))
+    assert (await ended).reason == DisconnectReason.DUPLICATE_IDENTITY
+
+
+async def test_addresses_are_apart(tab: Tab) -> None:
+    ada, ben = tab(), tab()
+    await ada.connect("local://", token("ada"))
+    await ben.connect("local://elsewhere", token("ben"))
+    assert ben.remote_participants == {}
