@@ -55,7 +55,7 @@ class Connection:
 
     def __init__(self, browser: Browser, key: str, handler: ConnectionHandler) -> None:
         self.media: dict[str, MediaTrack] = {}
-        """What the client sends, by its own ids of the tracks."""
+        """What the client sends, by what its descriptions call it."""
         self._key = key
         self._handler = handler
         self._pc = browser.new_peer_connection(RtcConfig(), self)

@@ -14,7 +14,7 @@ from lk_pyodide.core import messages as m
 from lk_pyodide.core.publishing import may_publish
 from lk_pyodide.local.claims import Claims
 from lk_pyodide.local.members import Member, member, track_info
-from lk_pyodide.types import DataPacketKind, DisconnectReason, ParticipantState, ServerInfo, TrackSource
+from lk_pyodide.types import DataPacketKind, DisconnectReason, ParticipantState, ServerInfo, TrackKind, TrackSource
 
 PING_INTERVAL, PING_TIMEOUT = 5, 15
 """Seconds, as livekit-server has them."""
@@ -247,12 +247,23 @@ class Engine:
 
     # -- media --
 
-    def arrived(self, key: str, cid: str) -> list[Effect]:
-        """The media of a track that was announced is here."""
+    def arrived(self, key: str, cid: str, kind: TrackKind) -> list[Effect]:
+        """The media of a track is here; nothing follows until it has been announced, too.
+
+        Args:
+            key: whose.
+            cid: what its description calls it. Firefox calls it otherwise than the announcement does: then it is the
+                first of its kind (as in livekit-server, ``getPendingTrack``).
+            kind: audio or video.
+        """
         sender = self._members.get(key)
-        if sender is None or cid not in sender.pending:
+        if sender is None or cid in sender.published:
             return []
-        track = sender.published[cid] = sender.pending.pop(cid)
+        of_kind = (other for other, track in sender.pending.items() if track.type == kind)
+        announced = cid if cid in sender.pending else next(of_kind, None)
+        if announced is None:
+            return []
+        track = sender.published[cid] = sender.pending.pop(announced)
         sender.change()
         forwards = [
             effect

@@ -20,6 +20,7 @@ from lk_pyodide.local.engine import Carry, Drop, Effect, Engine, Forward, Halt, 
 from lk_pyodide.local.frames import EVERYONE, Frame
 from lk_pyodide.logging import get_logger
 from lk_pyodide.session.tasks import TaskSet
+from lk_pyodide.types import TrackKind
 
 _log = get_logger("local")
 
@@ -158,8 +159,9 @@ class HostedRoom:
             return
         connection.receive(message)
         self._do(self._engine.receive(key, message))
-        if isinstance(message, m.AddTrackRequest) and message.cid in connection.media:
-            self._do(self._engine.arrived(key, message.cid))  # its media was quicker
+        if isinstance(message, m.AddTrackRequest):
+            for cid in list(connection.media):
+                self.on_media(key, cid)  # it may have been quicker than its announcement
 
     def close(self) -> None:
         """The host goes: everybody is to come back, to the next one."""
@@ -184,7 +186,8 @@ class HostedRoom:
 
     def on_media(self, key: str, cid: str) -> None:
         """A client's track is here."""
-        self._do(self._engine.arrived(key, cid))
+        kind = TrackKind.AUDIO if self._connections[key].media[cid].kind == "audio" else TrackKind.VIDEO
+        self._do(self._engine.arrived(key, cid, kind))
 
     def on_media_ended(self, key: str, cid: str) -> None:
         """A client sends a track no more."""

@@ -40,7 +40,7 @@ class Member:
     pending: dict[str, m.TrackInfo] = field(default_factory=dict)
     """Announced tracks by their client's id, whose media is not here yet."""
     published: dict[str, m.TrackInfo] = field(default_factory=dict)
-    """Tracks by their client's id, whose media is here."""
+    """Tracks whose media is here, by what its description calls it."""
     unwanted: set[str] = field(default_factory=set)
     """Tracks that it asked not to get, though it gets all others."""
     wanted: set[str] = field(default_factory=set)

@@ -61,3 +61,12 @@ def test_what_the_host_sends_is_named() -> None:
     finished = finish_answer(answer, read_offer(OFFER), {"1": Sent("PA_ada", "TR_AM1")})
     assert "{browser}" not in finished
     assert finished.endswith("a=ssrc:5 cname:x\r\na=msid:PA_ada|TR_AM1 TR_AM1\r\n")
+
+
+def test_video_begins_large() -> None:
+    codecs = ("a=rtpmap:96 VP8/90000", "a=rtpmap:98 VP9/90000", "a=fmtp:98 profile-id=0", "a=rtpmap:99 rtx/90000")
+    plain = _HEAD + section("video", "0", "recvonly", *codecs) + section("audio", "1", "recvonly")
+    for text in (read_offer(plain).sdp, finish_answer(plain, read_offer(plain), {})):
+        assert "a=fmtp:96 x-google-start-bitrate=2000\r\n" in text
+        assert "a=fmtp:98 profile-id=0;x-google-start-bitrate=2000\r\n" in text
+        assert text.count("start-bitrate") == 2

@@ -48,7 +48,7 @@ def publish(room: Engine, identity: str, request: m.AddTrackRequest = CAMERA) ->
     """Announce a track, and have its media arrive; its sid, and what follows."""
     (answer,) = told(room.receive(identity, request), identity, m.TrackPublishedResponse)
     assert answer.track is not None
-    return answer.track.sid, room.arrived(identity, request.cid)
+    return answer.track.sid, room.arrived(identity, request.cid, TrackKind(request.type))
 
 
 def test_joining() -> None:
@@ -100,7 +100,7 @@ def test_a_track_is_there_when_its_media_is() -> None:
     enter(room, "ben")
     announced = room.receive("ben", CAMERA)
     assert infos(announced, "ada") == []
-    effects = room.arrived("ben", "cam")
+    effects = room.arrived("ben", "cam", TrackKind.VIDEO)
     for key in ("ada", "ben"):
         (info,) = infos(effects, key)
         (track,) = info.tracks
@@ -115,14 +115,25 @@ def test_a_track_is_there_when_its_media_is() -> None:
     assert (forward.sid, forward.cid, forward.subscriber) == (track.sid, "cam", "ada")
     assert forward.publisher_sid == info.sid
     assert told(effects, "ben", m.TrackSubscribed) == [m.TrackSubscribed(track.sid)]
-    assert room.arrived("ben", "cam") == []
-    assert room.arrived("ben", "never announced") == []
+    assert room.arrived("ben", "cam", TrackKind.VIDEO) == []
+    assert room.arrived("ben", "never announced", TrackKind.VIDEO) == []
     late = enter(room, "eve")
     assert (track.sid, "ben", "eve") in forwards(late)
     ended = room.ended("ben", "cam")
     assert {e for e in ended if isinstance(e, Halt)} == {Halt(track.sid, "ada"), Halt(track.sid, "eve")}
     assert told(ended, "ben", m.TrackUnpublishedResponse) == [m.TrackUnpublishedResponse(track.sid)]
     assert infos(ended, "ada")[0].tracks == ()
+
+
+def test_media_under_another_name() -> None:
+    """Firefox's descriptions call a track otherwise than its announcement does."""
+    room = engine()
+    enter(room, "ada")
+    room.receive("ada", CAMERA)
+    assert room.arrived("ada", "{another}", TrackKind.AUDIO) == []
+    (info,) = infos(room.arrived("ada", "{another}", TrackKind.VIDEO), "ada")
+    assert [track.name for track in info.tracks] == ["my camera"]
+    assert infos(room.ended("ada", "{another}"), "ada")[0].tracks == ()
 
 
 def test_versions_only_grow() -> None:
@@ -149,7 +160,7 @@ def test_muting() -> None:
     room.receive("ben", m.AddTrackRequest("mic", type=TrackKind.AUDIO, source=TrackSource.MICROPHONE))
     (announced,) = room._members["ben"].pending.values()
     assert room.receive("ben", m.MuteTrackRequest(announced.sid, True)) == []
-    assert infos(room.arrived("ben", "mic"), "ada")[0].tracks[1].muted
+    assert infos(room.arrived("ben", "mic", TrackKind.AUDIO), "ada")[0].tracks[1].muted
 
 
 def test_subscribing() -> None:

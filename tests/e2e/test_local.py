@@ -1,0 +1,69 @@
+"""Rooms without a backend in real browsers: two tabs of one browser, one of which is the server."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from lk_pyodide import AccessToken, VideoGrants
+from tests.harness.pages import Browser
+from tests.harness.peers import Peer
+from tests.harness.py_peer import PyPeer
+from tests.harness.python_page import PythonPage
+from tests.harness.site import Site
+
+URL = "local://"
+
+
+def _token(identity: str, room: str) -> str:
+    """By the development key, the one that rooms without a backend know."""
+    grants = VideoGrants(room_join=True, room=room, can_update_own_metadata=True)
+    return AccessToken().with_identity(identity).with_grants(grants).to_jwt()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def tabs(browser: Browser, site: Site, room_name: str) -> AsyncIterator[tuple[PyPeer, PyPeer]]:
+    """Two tabs, in one room."""
+    pages = [await PythonPage.open(browser, site) for _ in range(2)]
+    peers = (PyPeer(pages[0]), PyPeer(pages[1]))
+    for peer, name in zip(peers, ("ada", "ben"), strict=True):
+        await peer.connect(URL, _token(name, room_name))
+    yield peers
+    for peer in reversed(peers):  # the first is the server, which goes when nobody else is there
+        await peer.end()
+    for page in pages:
+        await page.close()
+
+
+async def _full_size(looker: Peer, identity: str) -> None:
+    """Wait until the encoders have got to the size that is published: they begin small."""
+    async with asyncio.timeout(30):
+        while (stats := await looker.video_stats(identity)).width < 1280:
+            await asyncio.sleep(1)  # sizes have no event
+
+
+@pytest.mark.timeout(150)
+async def test_two_tabs_are_a_call(tabs: tuple[PyPeer, PyPeer]) -> None:
+    """Presence, data both ways, pictures and sound both ways, mute, leaving."""
+    pairs: list[tuple[Peer, Peer]] = [tabs, (tabs[1], tabs[0])]
+    for looker, other in pairs:
+        await looker.wait_remote(other.identity)
+        await other.publish_data(other.identity.encode(), topic="t")
+        message = await looker.wait_data(lambda got: got.topic == "t")
+        assert (message.data, message.sender) == (other.identity.encode(), other.identity)
+    for peer in tabs:
+        await peer.set_camera(True)
+        await peer.set_microphone(True)
+    for looker, other in pairs:
+        await looker.wait_remote(
+            other.identity, lambda remote: remote.subscribed("camera") and remote.subscribed("microphone"), 20, "media"
+        )
+    await asyncio.gather(*(looker.wait_video(other.identity) for looker, other in pairs))
+    await asyncio.gather(*(looker.wait_audio(other.identity) for looker, other in pairs))
+    for looker, other in pairs:
+        await _full_size(looker, other.identity)
+    await tabs[1].mute("camera")
+    await tabs[0].wait_remote("ben", lambda remote: remote.muted("camera") is True, 10, "muted")
+    await tabs[1].disconnect()
+    assert await tabs[0].wait_gone("ben") < 1
