@@ -17,12 +17,10 @@ from lk_pyodide.browser.api import (
 )
 from lk_pyodide.browser.api import SessionDescription as Description
 from lk_pyodide.core import messages as m
-from lk_pyodide.core import wire
 from lk_pyodide.errors import BrowserError, LiveKitError
 from lk_pyodide.local.descriptions import Offer, Sent, finish_answer, read_offer
 from lk_pyodide.logging import get_logger
 from lk_pyodide.session.tasks import TaskSet
-from lk_pyodide.types import DataPacketKind
 
 _log = get_logger("local")
 
@@ -41,7 +39,7 @@ class ConnectionHandler(Protocol):
     def on_lost(self, key: str, /) -> None: ...
     def on_media(self, key: str, cid: str, /) -> None: ...
     def on_media_ended(self, key: str, cid: str, /) -> None: ...
-    def on_packet(self, key: str, packet: m.DataPacket, /) -> None: ...
+    def on_packet(self, key: str, data: bytes, /) -> None: ...
 
 
 class Connection:
@@ -96,19 +94,19 @@ class Connection:
     def _ask_for_offer(self) -> None:
         self._handler.tell(self._key, m.MediaSectionsRequirement())
 
-    def carry(self, packet: m.DataPacket) -> None:
+    def carry(self, data: bytes, *, is_reliable: bool) -> None:
         """Send a data packet; a lossy one is dropped when the channel is full."""
-        channel = self._channels.get(LOSSY if packet.kind == DataPacketKind.LOSSY else RELIABLE)
+        channel = self._channels.get(RELIABLE if is_reliable else LOSSY)
         if channel is None or channel.ready_state != "open":
             return
-        if packet.kind == DataPacketKind.LOSSY and channel.buffered_amount > LOSSY_HIGH_WATER:
+        if not is_reliable and channel.buffered_amount > LOSSY_HIGH_WATER:
             return
         if channel.buffered_amount > RELIABLE_HIGH_WATER:
             _log.warning("a participant does not read its data, and is given up")
             self._handler.on_lost(self._key)
             return
         try:
-            channel.send(wire.encode_packet(packet))
+            channel.send(data)
         except BrowserError as error:
             _log.debug("a data packet was not sent: %s", error)
 
@@ -203,14 +201,8 @@ class Connection:
 
     def on_data(self, data: bytes | str) -> None:
         """A message on a data channel."""
-        if isinstance(data, str):
-            return
-        try:
-            packet = wire.decode_packet(data)
-        except LiveKitError as error:
-            _log.debug("ignored a data packet: %s", error)
-            return
-        self._handler.on_packet(self._key, packet)
+        if isinstance(data, bytes):
+            self._handler.on_packet(self._key, data)
 
 
 class _Packets:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from lk_pyodide.core import messages as m
+from lk_pyodide.core import wire
 from lk_pyodide.core.publishing import may_publish
 from lk_pyodide.local.claims import Claims
 from lk_pyodide.local.members import Member, member, track_info
@@ -57,10 +58,11 @@ class Drop:
 
 @dataclass(frozen=True, slots=True)
 class Carry:
-    """Send a data packet."""
+    """Send an encoded data packet."""
 
     key: str
-    packet: m.DataPacket
+    data: bytes
+    is_reliable: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,21 +299,22 @@ class Engine:
 
     # -- data, and news --
 
-    def packet(self, key: str, packet: m.DataPacket) -> list[Effect]:
-        """Pass a data packet on, with its true sender, to whom it is for."""
+    def packet(self, key: str, data: bytes) -> list[Effect]:
+        """Pass a data packet on, with its true sender, to whom it is for.
+
+        Raises:
+            ProtocolError: the bytes are no packet.
+        """
         sender = self._members.get(key)
         if sender is None or not sender.permission.can_publish_data:
             return []
-        identity, sid, value = sender.info.identity, sender.info.sid, packet.value
+        packet = wire.decode_packet(data)
         wanted = set(packet.destination_identities)
-        if isinstance(value, m.UserPacket):
-            wanted |= set(value.destination_identities)
-            value = replace(value, participant_identity=identity, participant_sid=sid)
-        passed = replace(packet, value=value, participant_identity=identity, participant_sid=sid)
-        if packet.kind != DataPacketKind.RELIABLE:
-            passed = replace(passed, sequence=0)
+        if isinstance(packet.value, m.UserPacket):
+            wanted |= set(packet.value.destination_identities)
+        passed = wire.readdress_packet(data, sender.info.identity, sender.info.sid)
         return [
-            Carry(other.key, passed)
+            Carry(other.key, passed, packet.kind == DataPacketKind.RELIABLE)
             for other in self._members.values()
             if other is not sender and (not wanted or other.info.identity in wanted)
         ]

@@ -193,9 +193,12 @@ class HostedRoom:
         """A client sends a track no more."""
         self._do(self._engine.ended(key, cid))
 
-    def on_packet(self, key: str, packet: m.DataPacket) -> None:
+    def on_packet(self, key: str, data: bytes) -> None:
         """A client sent data."""
-        self._do(self._engine.packet(key, packet))
+        try:
+            self._do(self._engine.packet(key, data))
+        except LiveKitError as error:
+            _log.debug("ignored a data packet: %s", error)
 
     # -- carrying out --
 
@@ -206,9 +209,9 @@ class HostedRoom:
                     self.tell(key, message)
                 case Join(key, response, others):
                     self._host.post(key, frames.DATA, wire.encode_response(response, others))
-                case Carry(key, packet):
+                case Carry(key, data, is_reliable):
                     if (connection := self._connections.get(key)) is not None:
-                        connection.carry(packet)
+                        connection.carry(data, is_reliable=is_reliable)
                 case Forward():
                     self._forward(effect)
                 case Halt(sid, key):

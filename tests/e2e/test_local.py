@@ -39,7 +39,9 @@ async def tabs(browser: Browser, site: Site, room_name: str) -> AsyncIterator[tu
 async def _full_size(looker: Peer, identity: str) -> None:
     """Wait until the encoders have got to the size that is published: they begin small."""
     async with asyncio.timeout(30):
-        while (stats := await looker.video_stats(identity)).width < 1280:
+        while True:
+            if (await looker.video_stats(identity)).width >= 1280:
+                return
             await asyncio.sleep(1)  # sizes have no event
 
 

@@ -5,7 +5,11 @@ from __future__ import annotations
 import itertools
 from typing import TypeVar
 
+import pytest
+
 from lk_pyodide.core import messages as m
+from lk_pyodide.core import wire
+from lk_pyodide.errors import ProtocolError
 from lk_pyodide.local.claims import Claims
 from lk_pyodide.local.engine import Carry, Drop, Effect, Engine, Forward, Halt, Join, Tell
 from lk_pyodide.types import DataPacketKind, DisconnectReason, ParticipantState, TrackKind, TrackSource
@@ -184,7 +188,7 @@ def test_grants() -> None:
     enter(room, "mute", can_publish=False, can_publish_data=False)
     (refused,) = told(room.receive("mute", CAMERA), "mute", m.RequestResponse)
     assert refused.reason == m.RequestReason.NOT_ALLOWED
-    assert room.packet("mute", m.DataPacket(m.UserPacket(payload=b"x"))) == []
+    assert room.packet("mute", wire.encode_packet(m.DataPacket(m.UserPacket(payload=b"x")))) == []
     (denied,) = told(room.receive("mute", m.UpdateParticipantMetadata("x", request_id=7)), "mute", m.RequestResponse)
     assert (denied.request_id, denied.reason) == (7, m.RequestReason.NOT_ALLOWED)
     sid, _ = publish(room, "ada")
@@ -225,19 +229,35 @@ def test_packets_carry_their_true_sender() -> None:
         enter(room, name)
     claimed = m.UserPacket("PA_other", "ben", b"x", topic="t")
     packet = m.DataPacket(claimed, participant_identity="ben", participant_sid="PA_other", sequence=9)
-    carried = [e for e in room.packet("ada", packet) if isinstance(e, Carry)]
+    carried = [e for e in room.packet("ada", wire.encode_packet(packet)) if isinstance(e, Carry)]
     assert {e.key for e in carried} == {"ben", "eve"}
     for effect in carried:
-        value = effect.packet.value
-        assert isinstance(value, m.UserPacket)
-        assert effect.packet.participant_identity == value.participant_identity == "ada"
-        assert effect.packet.participant_sid == value.participant_sid != "PA_other"
-        assert (effect.packet.sequence, value.topic) == (9, "t")
-    only = m.DataPacket(m.UserPacket(payload=b"x"), DataPacketKind.LOSSY, destination_identities=("eve",), sequence=9)
-    (alone,) = room.packet("ada", only)
+        got = wire.decode_packet(effect.data)
+        assert isinstance(got.value, m.UserPacket)
+        assert got.participant_identity == got.value.participant_identity == "ada"
+        assert got.participant_sid == got.value.participant_sid != "PA_other"
+        assert (got.sequence, got.value.topic, effect.is_reliable) == (9, "t", True)
+    only = m.DataPacket(m.UserPacket(payload=b"x"), DataPacketKind.LOSSY, destination_identities=("eve",))
+    (alone,) = room.packet("ada", wire.encode_packet(only))
     assert isinstance(alone, Carry)
-    assert (alone.key, alone.packet.sequence) == ("eve", 0)
-    assert room.packet("nobody", packet) == []
+    assert (alone.key, alone.is_reliable) == ("eve", False)
+    assert room.packet("nobody", b"") == []
+    with pytest.raises(ProtocolError):
+        room.packet("ada", b"\xff")
+
+
+def test_packets_of_any_kind_pass() -> None:
+    """Streams and what else there is: what we do not read is passed on as it came."""
+    room = engine()
+    enter(room, "ada")
+    enter(room, "ben")
+    header = wire._message_class("DataPacket")()
+    header.stream_header.stream_id = "s1"
+    header.stream_header.topic = "chat"
+    (carried,) = room.packet("ada", header.SerializeToString())
+    assert isinstance(carried, Carry)
+    got = wire._message_class("DataPacket").FromString(carried.data)
+    assert (got.stream_header, got.participant_identity) == (header.stream_header, "ada")
 
 
 def test_speaking() -> None:
