@@ -4,13 +4,24 @@ What others send (names, messages) goes into the page as text only, never as HTM
 """
 
 import asyncio
-import json
-import secrets
 from collections.abc import Awaitable
 from typing import Any
-from urllib.parse import urlencode
 
-from pyscript import document, fetch, when
+from meeting import (
+    CHANGES,
+    CHAT,
+    GOODBYES,
+    Picture,
+    company,
+    failure,
+    get_server_and_token,
+    name_of,
+    open_devices,
+    pictures,
+    switch,
+    switches,
+)
+from pyscript import document, when
 
 from lk_pyodide import (
     ConnectionState,
@@ -18,29 +29,12 @@ from lk_pyodide import (
     DisconnectReason,
     LiveKitError,
     MediaDeviceError,
-    MediaDeviceFailure,
     Participant,
     Room,
     RoomEvent,
     TrackKind,
     TrackSource,
 )
-
-CHAT = "chat"
-FAILURES = {
-    MediaDeviceFailure.PERMISSION_DENIED: "You did not allow the {}. Allow it beside the page's address and try again.",
-    MediaDeviceFailure.NOT_FOUND: "There is no {} on this machine.",
-    MediaDeviceFailure.DEVICE_IN_USE: "Another program uses the {}.",
-    MediaDeviceFailure.OTHER: "The {} did not work.",
-}
-DEVICES = {"videoinput": "camera", "audioinput": "microphone", None: "camera and microphone, or the screen"}
-GOODBYES = {
-    DisconnectReason.CLIENT_INITIATED: "You left.",
-    DisconnectReason.DUPLICATE_IDENTITY: "You joined from somewhere else.",
-    DisconnectReason.PARTICIPANT_REMOVED: "You were removed from the room.",
-    DisconnectReason.ROOM_DELETED: "The room was closed.",
-    DisconnectReason.SERVER_SHUTDOWN: "The server was shut down.",
-}
 
 room = Room()
 tiles: dict[tuple[str, TrackSource], "Tile"] = {}
@@ -74,11 +68,10 @@ def show_problem(text: str) -> None:
 
 
 class Tile:
-    """Someone's camera or screen, with a name under it."""
+    """Where somebody's camera or screen is shown."""
 
-    def __init__(self, participant: Participant, source: TrackSource) -> None:
+    def __init__(self) -> None:
         self.track: Any = None
-        self.source = source
         self.figure = make("figure", "tile")
         self.initial = make("span", "initial")
         self.initial.setAttribute("aria-hidden", "true")
@@ -89,22 +82,13 @@ class Tile:
         self.figure.append(self.initial, caption)
         at("tiles").append(self.figure)
 
-    def update(self, participant: Participant) -> None:
-        """Show the participant as it is now."""
-        mine = participant is room.local_participant
-        screen = self.source == TrackSource.SCREENSHARE
-        name = participant.name or participant.identity
-        self.initial.textContent = name[:1].upper()
-        self.name.textContent = f"{name}{' (you)' if mine else ''}{': screen' if screen else ''}"
-        self.muted.hidden = screen or participant.is_microphone_enabled
-        for style, on in {
-            "screen": screen,
-            "mirrored": mine and not screen,
-            "speaking": participant.is_speaking and not screen,
-        }.items():
-            self.figure.classList.toggle(style, on)
-        publication = participant.get_track_publication(self.source)
-        self._play(publication.track if publication is not None and not publication.muted else None)
+    def update(self, picture: Picture) -> None:
+        """Show it as it is now."""
+        self.initial.textContent = picture.initial
+        self.name.textContent = picture.name
+        self.muted.hidden = not picture.muted
+        self.figure.className = " ".join(("tile", *picture.styles))
+        self._play(picture.track)
 
     def _play(self, track: Any) -> None:
         if track is not self.track:
@@ -123,29 +107,17 @@ class Tile:
 
 def refresh() -> None:
     """Make the page show what is in the room. Every event that matters comes here."""
-    people: list[Participant] = (
-        [room.local_participant, *room.remote_participants.values()] if room.isconnected() else []
-    )
-    wanted = {(person.identity, TrackSource.CAMERA): person for person in people}
-    wanted |= {
-        (person.identity, TrackSource.SCREENSHARE): person for person in people if person.is_screen_share_enabled
-    }
+    wanted = pictures(room)
     for key in [key for key in tiles if key not in wanted]:
         tiles.pop(key).remove()
-    for key, person in wanted.items():
+    for key, picture in wanted.items():
         if key not in tiles:
-            tiles[key] = Tile(person, key[1])
-        tiles[key].update(person)
-    me = room.local_participant
-    for name, on in {
-        "microphone": me.is_microphone_enabled,
-        "camera": me.is_camera_enabled,
-        "screen": me.is_screen_share_enabled,
-    }.items():
+            tiles[key] = Tile()
+        tiles[key].update(picture)
+    for name, on in switches(room).items():
         at(name).setAttribute("aria-pressed", str(on).lower())
-    others = len(room.remote_participants)
     if room.isconnected():
-        at("status").textContent = f"{room.name}: you and {others} other{'' if others == 1 else 's'}"
+        at("status").textContent = company(room)
 
 
 def write(text: str, sender: str = "") -> None:
@@ -158,18 +130,7 @@ def write(text: str, sender: str = "") -> None:
     at("lines").scrollTop = at("lines").scrollHeight
 
 
-for event in (
-    "track_published",
-    "track_unpublished",
-    "track_subscribed",
-    "track_unsubscribed",
-    "track_muted",
-    "track_unmuted",
-    "local_track_published",
-    "local_track_unpublished",
-    "participant_name_changed",
-    "active_speakers_changed",
-):
+for event in CHANGES:
     room.on(event, refresh)
 
 
@@ -181,25 +142,25 @@ def play_sound(track: Any) -> None:
 
 @room.on("participant_connected")
 def came(participant: Participant) -> None:
-    write(f"{participant.name or participant.identity} came")
+    write(f"{name_of(participant)} came")
     refresh()
 
 
 @room.on("participant_disconnected")
 def left(participant: Participant) -> None:
-    write(f"{participant.name or participant.identity} left")
+    write(f"{name_of(participant)} left")
     refresh()
 
 
 @room.on("data_received")
 def heard(packet: DataPacket) -> None:
     if packet.topic == CHAT and packet.participant is not None:
-        write(packet.data.decode(errors="replace"), packet.participant.name or packet.participant.identity)
+        write(packet.data.decode(errors="replace"), name_of(packet.participant))
 
 
 @room.on("media_devices_error")
 def device_failed(error: Exception, kind: str | None) -> None:
-    show_problem(FAILURES[MediaDeviceFailure.get_failure(error)].format(DEVICES[kind]))
+    show_problem(failure(error, kind))
 
 
 @room.on(RoomEvent.AudioPlaybackStatusChanged)
@@ -227,21 +188,15 @@ def ended(reason: DisconnectReason) -> None:
     at("sound").hidden = True
 
 
-async def get_server_and_token() -> tuple[str, str]:
-    """Where to go: what the user wrote, or what the server of `make demo` says."""
+async def find_server() -> tuple[str, str]:
+    """Where to go: what the user wrote, or what the page's own server says."""
     if at("url").value or at("token").value:
         return at("url").value, at("token").value
-    name = at("name").value
-    # two people may have one name, but not one identity
-    asked = {"room": at("room").value, "name": name, "identity": f"{name}-{secrets.token_hex(3)}"}
-    answer = await fetch(f"./token?{urlencode(asked)}")
-    if not answer.ok:
+    try:
+        return await get_server_and_token("./", at("room").value, at("name").value)
+    except LiveKitError:
         at("own").open = True
-        raise LiveKitError(
-            "This page came without a server of its own: give the address of a server, and a token for it."
-        )
-    found = json.loads(await answer.text())
-    return found["url"], found["token"]
+        raise
 
 
 async def enter() -> None:
@@ -249,8 +204,8 @@ async def enter() -> None:
     show_problem("")
     at("enter").disabled = True
     try:
-        await room.connect(*await get_server_and_token())
-        await open_devices(at("with-microphone").checked, at("with-camera").checked)
+        await room.connect(*await find_server())
+        await open_devices(room, at("with-microphone").checked, at("with-camera").checked)
     except MediaDeviceError:
         pass  # device_failed has told it
     except LiveKitError as error:
@@ -258,23 +213,6 @@ async def enter() -> None:
         at("status").textContent = ""
     finally:
         at("enter").disabled = room.isconnected()
-
-
-async def open_devices(microphone: bool, camera: bool) -> None:
-    """Both with one question if both are wanted; the microphone alone when there is no camera."""
-    me = room.local_participant
-    try:
-        if microphone and camera:
-            await me.enable_camera_and_microphone()
-            return
-    except MediaDeviceError as error:
-        if error.failure != MediaDeviceFailure.NOT_FOUND:
-            raise
-        camera = False
-    if microphone:
-        await me.set_microphone_enabled(True)
-    if camera:
-        await me.set_camera_enabled(True)
 
 
 async def attempt(work: Awaitable[Any]) -> None:
@@ -295,22 +233,9 @@ def on_join(event: Any) -> None:
     in_background(enter())
 
 
-@when("click", "#microphone")
-def on_microphone(event: Any) -> None:
-    me = room.local_participant
-    in_background(attempt(me.set_microphone_enabled(not me.is_microphone_enabled)))
-
-
-@when("click", "#camera")
-def on_camera(event: Any) -> None:
-    me = room.local_participant
-    in_background(attempt(me.set_camera_enabled(not me.is_camera_enabled)))
-
-
-@when("click", "#screen")
-def on_screen(event: Any) -> None:
-    me = room.local_participant
-    in_background(attempt(me.set_screen_share_enabled(not me.is_screen_share_enabled)))
+@when("click", "#controls [aria-pressed]")
+def on_switch(event: Any) -> None:
+    in_background(attempt(switch(room, event.currentTarget.id)))
 
 
 @when("click", "#leave")

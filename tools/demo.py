@@ -76,6 +76,8 @@ async def _serve(port: int, livekit_port: int) -> None:
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     async with livekit_server(livekit_port) as livekit, static_server(SITE, port, livekit) as address:
         say(f"\n  Open {address} in Chrome or Firefox; open it twice to meet yourself.")
+        say(f"  The same with Python in a worker: {address}worker.html")
+        say(f"  The same in notebooks:            {address}lite/")
         say("  Ctrl-C ends it.\n")
         await asyncio.Event().wait()
 

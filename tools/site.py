@@ -1,6 +1,7 @@
 """Assembles `build/site`: the demo pages and everything they load, for any static host, under any path.
 
     site/*.html ...       what is in demo/
+    site/lk-agent.js      what a page loads whose Python runs in a worker; out of our wheel
     site/pyscript/        @pyscript/core, from npm
     site/pyodide/         Pyodide, from npm; our wheel and what it needs; a lock file that names exactly these
     site/lite/            JupyterLite with the notebooks of demo/notebooks (tools/lite.py); it uses the same Pyodide
@@ -12,6 +13,7 @@ A page there says `<script type="module" src="./pyscript/core.js">` and configur
 from __future__ import annotations
 
 import shutil
+import zipfile
 from pathlib import Path
 
 from tools.console import BUILD, NODE_MODULES, ROOT, WHEELS, Stop, main, relative, say
@@ -41,6 +43,7 @@ def make_site(pages: Path = DEMO, site: Path = SITE, lite: Path | None = None) -
     pyscript = NODE_MODULES / "@pyscript" / "core" / "dist"
     shutil.copytree(_there(pyscript, "make npm"), site / "pyscript", ignore=shutil.ignore_patterns("*.map"))
     copy_pyodide(site / "pyodide")
+    _unpack_assets(site)
     shutil.copytree(lite or make_lite(notebooks=pages / NOTEBOOKS.name), site / "lite")
     files = [path for path in site.rglob("*") if path.is_file()]
     say(f"  {relative(site)}: {len(files)} files, {sum(path.stat().st_size for path in files) / 1e6:.1f} MB")
@@ -49,13 +52,27 @@ def make_site(pages: Path = DEMO, site: Path = SITE, lite: Path | None = None) -
 def copy_pyodide(target: Path) -> None:
     """Puts Pyodide, the wheels and their lock file into one folder."""
     pyodide = _there(NODE_MODULES / "pyodide", "make npm")
-    wheels = sorted(_there(WHEELS, "make wheel").glob("*.whl"))
-    if not any(wheel.name.startswith("lk_pyodide-") for wheel in wheels):
-        raise Stop(f"our wheel is not in {relative(WHEELS)}: run `make wheel`")
+    _our_wheel()
+    wheels = sorted(WHEELS.glob("*.whl"))
     target.mkdir(parents=True)
     for source in [*(pyodide / name for name in PYODIDE_FILES), *wheels]:
         shutil.copyfile(source, target / source.name)
     (target / "pyodide-lock.json").write_text(lockfile(pyodide / "pyodide-lock.json", wheels))
+
+
+def _unpack_assets(target: Path) -> None:
+    """What `python -m lk_pyodide assets` writes: the agent must be as old as the Python that it serves."""
+    with zipfile.ZipFile(_our_wheel()) as wheel:
+        for name in wheel.namelist():
+            if name.startswith("lk_pyodide/_web/"):
+                (target / Path(name).name).write_bytes(wheel.read(name))
+
+
+def _our_wheel() -> Path:
+    found = sorted(_there(WHEELS, "make wheel").glob("lk_pyodide-*.whl"))
+    if not found:
+        raise Stop(f"our wheel is not in {relative(WHEELS)}: run `make wheel`")
+    return found[-1]
 
 
 def _there(path: Path, remedy: str) -> Path:

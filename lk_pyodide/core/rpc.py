@@ -21,8 +21,8 @@ RESPONSE_TIMEOUT = 15.0
 """Seconds for the answer, unless the caller says otherwise."""
 MIN_SENT_TIMEOUT = 8.0
 """Seconds that the other side is given at least: the way there counts as well."""
-MAX_TIMEOUT = 2_147_483.0
-"""Seconds that a browser's timer can count (2³¹ ms); it takes more for none at all."""
+MAX_TIMEOUT = 4_294_967.0
+"""Seconds that a request can say (2³² ms, seven weeks)."""
 MIN_SERVER = (1, 8, 0)
 """The first livekit-server that passes calls on."""
 
@@ -88,7 +88,7 @@ def sent_timeout_ms(seconds: float) -> int:
 
 def time_to_answer(request: m.RpcRequest) -> float:
     """Seconds that the handler has."""
-    return min(request.response_timeout_ms / 1000, MAX_TIMEOUT) or RESPONSE_TIMEOUT
+    return request.response_timeout_ms / 1000 or RESPONSE_TIMEOUT
 
 
 def response(request_id: str, result: object) -> m.RpcResponse:

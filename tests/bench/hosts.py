@@ -1,10 +1,12 @@
 """The same Python on the page's thread, in a PyScript worker and in JupyterLite's kernel: connecting, and data."""
 
+import contextlib
 import secrets
 import statistics
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
+from tests.harness.lite_site import LiteSite
 from tests.harness.pages import Browser
 from tests.harness.python_page import PythonPage
 from tests.harness.servers import LiveKitServer
@@ -12,9 +14,11 @@ from tests.harness.site import Site
 from tests.inpage import bench_hosts
 from tests.inpage import peer as inpage
 
-HOSTS = {"page": "main thread", "pyscript": "PyScript worker"}
+HOSTS = {"page": "main thread", "pyscript": "PyScript worker", "jupyterlite": "JupyterLite"}
 WORKER_BAR = 1.5
 """How many times the main thread's latency data may take in a PyScript worker."""
+LITE_BAR = 0.008
+"""Seconds of latency that data may have in JupyterLite."""
 
 
 @dataclass(frozen=True)
@@ -27,21 +31,24 @@ class HostCost:
     rate: float
 
 
-async def measure(browser: Browser, site: Site, server: LiveKitServer, rounds: int) -> dict[str, HostCost]:
+async def measure(
+    browser: Browser, site: Site, lite: LiteSite, server: LiveKitServer, rounds: int
+) -> dict[str, HostCost]:
     """Every host in turn, so many times over; medians of all."""
     found: dict[str, list[dict[str, list[float]]]] = {host: [] for host in HOSTS}
-    async for pages in _pages(browser, site):
+    async with _pages(browser, site, lite) as pages:
         for _ in range(rounds):
             for host, page in pages.items():
                 found[host].append(await _once(page, server))
     return {host: _summed(runs) for host, runs in found.items()}
 
 
-async def _pages(browser: Browser, site: Site) -> AsyncIterator[dict[str, PythonPage]]:
+@contextlib.asynccontextmanager
+async def _pages(browser: Browser, site: Site, lite: LiteSite) -> AsyncIterator[dict[str, PythonPage]]:
     pages: dict[str, PythonPage] = {}
     try:
         for host in HOSTS:
-            pages[host] = await PythonPage.open(browser, site, host)
+            pages[host] = await PythonPage.open(browser, lite if host == "jupyterlite" else site, host)
             await pages[host].prepare(inpage.reach_page)
         yield pages
     finally:

@@ -158,7 +158,7 @@ async def test_plays_livekit_server() -> None:
     track = server.adopt_track(server.make_track("video"))
     far = second.pc
     assert isinstance(far, FakePeerConnection)
-    sender = far.send_on("1", track, stream_id="PA_abc|TR_def", track_id="TR_def")
+    far.send_on("1", track, stream_id="PA_abc|TR_def", track_id="TR_def")
     answer = await second.pc.create_answer()
     await second.pc.set_local_description(SessionDescription("answer", answer))
     await first.describe("answer", answer)
@@ -167,7 +167,10 @@ async def test_plays_livekit_server() -> None:
     await first.until_connected()
     native = arrival.track.native
     assert getattr(native, "source", None) is track.native
-    await sender.replace_track(None)
+    transceiver = far.find_transceiver("1")
+    assert transceiver is not None
+    assert transceiver.sender is not None
+    await transceiver.sender.replace_track(None)
     assert getattr(native, "source", None) is None
     with pytest.raises(BrowserError):
         far.send_on("7", track, stream_id="x")

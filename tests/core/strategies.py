@@ -58,6 +58,11 @@ def messages(cls: type, **fixed: st.SearchStrategy[Any]) -> st.SearchStrategy[An
         entry.name: fixed[entry.name] if entry.name in fixed else values(hints[entry.name], fields[entry.name])
         for entry in dataclasses.fields(cls)
     }
+    for choice in descriptor(cls).oneofs:
+        rivals = {field.name for field in choice.fields} & made.keys()
+        if len(rivals) > 1:
+            none = dict.fromkeys(rivals, st.none())
+            return st.one_of(*(st.builds(cls, **(made | none | {name: made[name]})) for name in sorted(rivals)))
     return st.builds(cls, **made)
 
 

@@ -424,7 +424,7 @@ def test_messages_that_we_do_not_know_are_none() -> None:
     simulate.simulate.SetInParent()
     assert wire.decode_request(as_bytes(simulate)) is None
     packet = proto("DataPacket", sequence=3)
-    packet.rpc_ack.SetInParent()
+    packet.metrics.SetInParent()
     assert wire.decode_packet(as_bytes(packet)) == m.DataPacket(value=None, sequence=3)
 
 

@@ -53,7 +53,7 @@ class Party:
         return [(looker, other) for looker in self.all for other in self.others(looker)]
 
 
-@pytest.fixture(params=["python", "pyscript"])
+@pytest.fixture(params=["python", "pyscript", "jupyterlite"])
 def pythons(request: pytest.FixtureRequest) -> tuple[PythonPage, PythonPage]:
     """Python in Chromium and in Firefox: on the page, then in a worker."""
     host = request.param

@@ -37,6 +37,13 @@ _BROWSERS = {
     "chromium_pyscript",
     "firefox_pyscript",
     "pyscript_python",
+    "chromium_jupyterlite",
+    "firefox_jupyterlite",
+    "chromium_lite",
+    "firefox_lite",
+    "lite",
+    "python",
+    "pythons",
     "browser",
     "js_page",
     "js_peer",
@@ -96,7 +103,7 @@ async def firefox() -> AsyncIterator[Browser]:
         yield browser
 
 
-async def _python(browser: Browser, site: Site, host: str = "page") -> PythonPage:
+async def _python(browser: Browser, site: Site | LiteSite, host: str = "page") -> PythonPage:
     page = await PythonPage.open(browser, site, host)
     _pages[f"{browser.name} Python page ({host})"] = page.page
     return page
@@ -189,6 +196,18 @@ def lite(request: pytest.FixtureRequest) -> JupyterLite:
     """A notebook in a page of each browser in turn: cells as the last test left them, a kernel that may be starting."""
     lite: JupyterLite = request.getfixturevalue(f"{request.param}_lite")
     return lite
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def chromium_jupyterlite(chromium: Browser, lite_site: LiteSite) -> PythonPage:
+    """Python in a kernel of JupyterLite in Chromium, booted once a session."""
+    return await _python(chromium, lite_site, "jupyterlite")
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def firefox_jupyterlite(firefox: Browser, lite_site: LiteSite) -> PythonPage:
+    """Python in a kernel of JupyterLite in Firefox, booted once a session."""
+    return await _python(firefox, lite_site, "jupyterlite")
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

@@ -1,16 +1,21 @@
 """Where Python may be: on a page itself, or in a worker of it. A host loads a page until its `lkPage` can take runs."""
 
 import os
+import secrets
 import zipfile
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from tests.harness.archives import package_files
+from tests.harness.jupyterlite import JupyterLite
+from tests.harness.lite_site import LiteSite
 from tests.harness.pages import Page, js_call
 from tests.harness.paths import REPO, MissingTool, find_wheel
 from tests.harness.site import Site
 
-Boot = Callable[[Page, Site], Awaitable[None]]
+Boot = Callable[[Page, Any], Awaitable[None]]
+"""Takes the site that the host's files are on."""
 
 
 async def boot_page(page: Page, site: Site) -> None:
@@ -33,7 +38,42 @@ async def boot_pyscript(page: Page, site: Site) -> None:
     await page.evaluate("lkPage.boot()")
 
 
-HOSTS: Mapping[str, Boot] = {"page": boot_page, "worker": boot_worker, "pyscript": boot_pyscript}
+# The page and its application were there before the books that the gate keeps: of these only connections and the like
+# can be told from a notebook's own.
+_ENTER = """async (token) => {
+  document.documentElement.dataset.host = "jupyterlite";
+  await import("/harness/gate.js");
+  await import("/harness/page_actions.js");
+  const {connect} = await import("/harness/remote_page.js");
+  globalThis.lkPage = connect(token, ["natives"]);
+}"""
+_SERVE = """
+%pip install -q lk_pyodide
+import sys
+from pyodide.http import pyfetch
+await (await pyfetch("/tests.zip")).unpack_archive(extract_dir="/lk-source", format="zip")
+sys.path.insert(0, "/lk-source")
+from tests.inpage import remote
+remote.serve("{token}")
+"""
+
+
+async def boot_jupyterlite(page: Page, site: LiteSite) -> None:
+    """A kernel of JupyterLite, with the package installed from its site."""
+    lite = await JupyterLite.enter(page, site, "first_room.ipynb")
+    await lite.put_cells()
+    token = secrets.token_hex(8)
+    await page.evaluate(js_call(_ENTER, token))
+    await lite.run(_SERVE.format(token=token))
+    await page.evaluate("lkPage.boot()")
+
+
+HOSTS: Mapping[str, Boot] = {
+    "page": boot_page,
+    "worker": boot_worker,
+    "pyscript": boot_pyscript,
+    "jupyterlite": boot_jupyterlite,
+}
 
 
 def check_wheel(wheel: Path) -> None:

@@ -1,6 +1,6 @@
 // Rooms of livekit-client, several to a page, driven by tests/harness/js_peer.py.
 (() => {
-  const {Room, RoomEvent, Track} = LivekitClient;
+  const {Room, RoomEvent, RpcError, Track} = LivekitClient;
   const peers = new Map();
   const bytes = (base64) => Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
   const base64 = (array) => btoa(Array.from(array, (byte) => String.fromCharCode(byte)).join(""));
@@ -158,6 +158,26 @@
     async publish(payload, reliable, topic, identities) {
       const destinationIdentities = identities.length ? identities : undefined;
       await this.room.localParticipant.publishData(bytes(payload), {reliable, topic, destinationIdentities});
+    }
+
+    registerRpc(method, {code, message, data}) {
+      const answers = {
+        echo: (payload) => payload,
+        twice: (payload) => payload + payload,
+        refuse: () => { throw new RpcError(code, message, data); },
+        crash: () => { throw new Error("secret"); },
+        hang: () => new Promise(() => {}),
+      };
+      this.room.localParticipant.registerRpcMethod(method, async ({payload}) => answers[method](payload));
+    }
+
+    async performRpc(destinationIdentity, method, payload) {
+      try {
+        return {payload: await this.room.localParticipant.performRpc({destinationIdentity, method, payload})};
+      } catch (error) {
+        if (!(error instanceof RpcError)) throw error;
+        return {code: error.code, message: error.message, data: error.data ?? ""};
+      }
     }
   }
 

@@ -1,16 +1,20 @@
 """livekit-client 2.23.0 as a peer: a page of rooms, each a `Peer`."""
 
 import base64
+import dataclasses
 import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 from tests.harness.pages import Browser, Page, js_call
 from tests.harness.peers import (
+    REFUSED,
     DataMessage,
     EventRecord,
     Peer,
     PeerState,
+    RpcMethod,
+    RpcOutcome,
     Source,
     VideoStats,
 )
@@ -119,6 +123,14 @@ class JsPeer(Peer):
         """See `Peer`."""
         received = await self.call("(peer) => peer.data")
         return [DataMessage(base64.b64decode(message.pop("data")), **message) for message in received]
+
+    async def register_rpc(self, method: RpcMethod) -> None:
+        """See `Peer`."""
+        await self.call("(peer, ...args) => peer.registerRpc(...args)", method, dataclasses.asdict(REFUSED))
+
+    async def perform_rpc(self, identity: str, method: str, payload: str) -> RpcOutcome:
+        """See `Peer`."""
+        return RpcOutcome(**await self.call("(peer, ...args) => peer.performRpc(...args)", identity, method, payload))
 
     async def events(self) -> list[EventRecord]:
         """See `Peer`; names as in livekit-client's RoomEvent."""

@@ -1,8 +1,28 @@
 // What tests/harness/jupyterlite.py asks of JupyterLite, by the application's own interface (`exposeAppInBrowser`).
-// Unsaved changes must not keep a page from being closed or left.
-addEventListener("beforeunload", (event) => event.stopImmediatePropagation(), {capture: true});
-
 globalThis.lkLite = (() => {
+  const made = {devices: 0, tracks: 0, sockets: 0, connections: 0, frames: 0}; // since the page was loaded
+  const captured = [];
+  const getUserMedia = globalThis.MediaDevices?.prototype.getUserMedia;
+  if (getUserMedia) {
+    MediaDevices.prototype.getUserMedia = async function (...args) {
+      made.devices++;
+      const stream = await getUserMedia.apply(this, args);
+      made.tracks = captured.push(...stream.getTracks());
+      return stream;
+    };
+  }
+  const counted = (name, key) => {
+    globalThis[name] = new Proxy(globalThis[name], {construct: (...args) => (made[key]++, Reflect.construct(...args))});
+  };
+  counted("WebSocket", "sockets");
+  counted("RTCPeerConnection", "connections");
+  const {send} = WebSocket.prototype;
+  WebSocket.prototype.send = function (data) {
+    made.frames++;
+    send.call(this, data);
+  };
+  const capturing = () => captured.filter(({readyState}) => readyState === "live").length;
+
   const tick = () => new Promise((resolve) => setTimeout(resolve, 50));
   const panel = () => globalThis.jupyterapp?.shell.currentWidget;
   const kernel = () => panel()?.sessionContext?.session?.kernel;
@@ -71,6 +91,12 @@ globalThis.lkLite = (() => {
     beginAll: () => begin(execute("notebook:run-all-cells")),
     beginCell,
     finish,
+    made: () => made,
+    capturing,
+    uncaptured: async () => {
+      while (capturing()) await tick();
+    },
+    read: async (path) => JSON.stringify(await contents().get(path, {content: true})),
     save: () => panel().context.save(),
     forget: (path) => contents().delete(path),
   };

@@ -100,9 +100,15 @@ class JupyterLite:
     @classmethod
     async def open(cls, browser: Browser, site: LiteSite, notebook: str) -> "JupyterLite":
         """Open a notebook in a page of its own and wait for its kernel."""
+        return await cls.enter(await browser.new_page(), site, notebook)
+
+    @classmethod
+    async def enter(cls, page: Page, site: LiteSite, notebook: str) -> "JupyterLite":
+        """Open a notebook in a page that may have shown one before, and wait for its kernel."""
         started = time.monotonic()
-        lite = cls(await browser.new_page(), site)
-        await lite.page.preload((HARNESS / "jupyterlite.js").read_text())
+        lite = cls(page, site)
+        if not await page.evaluate("'lkLite' in globalThis"):
+            await page.preload((HARNESS / "jupyterlite.js").read_text())
         await lite.open_notebook(notebook)
         await lite.kernel_ready()
         lite.boot_seconds = time.monotonic() - started
@@ -134,6 +140,25 @@ class JupyterLite:
     async def save(self) -> None:
         """Save the notebook, outputs and all, in the browser's storage: it hides the shipped one of the same name."""
         await self.within(RUN_TIMEOUT, "saving", "lkLite.save()")
+
+    async def read_saved(self) -> str:
+        """The notebook as it was last saved, as JSON."""
+        return str(await self.page.evaluate(js_call("lkLite.read", self.notebook)))
+
+    async def made(self) -> dict[str, int]:
+        """How often the page, since its load, asked for `devices`, got `tracks`, made `sockets` and so on."""
+        counts: dict[str, int] = await self.page.evaluate("lkLite.made()")
+        return counts
+
+    async def capturing(self) -> int:
+        """How many tracks of cameras and microphones are live on the page."""
+        return int(await self.page.evaluate("lkLite.capturing()"))
+
+    async def camera_off(self, timeout: float = 3.0) -> float:
+        """Wait until no camera and no microphone is in use by the page; the seconds it took."""
+        started = time.monotonic()
+        await self.within(timeout, "turning devices off", "lkLite.uncaptured()")
+        return time.monotonic() - started
 
     async def forget_saved(self) -> None:
         """Remove the saved copy: the next opening shows the notebook as shipped."""

@@ -14,7 +14,8 @@ from typing import Self
 
 from aiohttp import web
 
-from tests.harness.paths import find_wheel, wheels
+from tests.harness.archives import inpage_zip
+from tests.harness.paths import HARNESS, find_wheel, wheels
 from tests.harness.process import HOST
 from tools.console import ROOT
 from tools.lite import make_lite
@@ -48,6 +49,8 @@ class LiteSite:
         app = web.Application()
         app.router.add_post("/outside", self._report)
         app.router.add_static(PREFIX, self._folder / "site")
+        app.router.add_static("/harness", HARNESS)
+        app.router.add_get("/tests.zip", _tests)
         app.on_response_prepare.append(_add_headers)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
         await self._runner.setup()
@@ -76,6 +79,10 @@ class LiteSite:
         report = json.loads(await request.text())["csp-report"]
         self.outside.append(f"{report['blocked-uri']} asked for by {report['document-uri']}")
         return web.Response(status=204)
+
+
+async def _tests(_request: web.Request) -> web.Response:
+    return web.Response(body=inpage_zip(), content_type="application/zip")
 
 
 async def _add_headers(_request: web.Request, response: web.StreamResponse) -> None:

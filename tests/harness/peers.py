@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Self
 
 Source = Literal["camera", "microphone", "screen_share", "screen_share_audio", "unknown"]
+RpcMethod = Literal["echo", "twice", "refuse", "crash", "hang"]
+"""What others can call: gives the payload, or that twice; raises an RpcError (`REFUSED`) or another; never ends."""
 
 
 @dataclass(frozen=True)
@@ -103,6 +105,19 @@ class VideoStats:
     contrast: float = 0.0
 
 
+@dataclass(frozen=True)
+class RpcOutcome:
+    """What came of a call: a payload, or an error, which has a code."""
+
+    payload: str = ""
+    code: int = 0
+    message: str = ""
+    data: str = ""
+
+
+REFUSED = RpcOutcome(code=101, message="nö", data="because 🦊")
+
+
 class PeerTimeout(AssertionError):
     """Something did not become true in time; says what was seen instead."""
 
@@ -158,6 +173,14 @@ class Peer(ABC):
     @abstractmethod
     async def data(self) -> list[DataMessage]:
         """The data packets received so far."""
+
+    @abstractmethod
+    async def register_rpc(self, method: RpcMethod) -> None:
+        """Let others call a method."""
+
+    @abstractmethod
+    async def perform_rpc(self, identity: str, method: str, payload: str) -> RpcOutcome:
+        """Call somebody's method."""
 
     @abstractmethod
     async def events(self) -> list[EventRecord]:

@@ -5,10 +5,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tests.harness.peers import (
+    REFUSED,
     DataMessage,
     EventRecord,
     Peer,
     PeerState,
+    RpcMethod,
+    RpcOutcome,
     Source,
     VideoStats,
 )
@@ -56,6 +59,13 @@ class PyPeer(Peer):
             self._number = 0
             await run.result()
 
+    async def forget(self) -> None:
+        """The worker or the page was ended under the room."""
+        run, self._run = self._run, None
+        if run is not None:
+            await run.forget()
+            self._number = 0
+
     async def connect(self, url: str, token: str, **options: Any) -> None:
         """See `Peer`."""
         self.identity = await self.command("connect", url=url, token=token, options=options)
@@ -80,7 +90,7 @@ class PyPeer(Peer):
             asked = asyncio.ensure_future(self.page.page.evaluate(_ASKED_FOR_A_CLICK))
             await asyncio.wait([sharing, asked], return_when=asyncio.FIRST_COMPLETED)
             if not sharing.done():
-                await self.page.page.click("body")
+                await self.page.page.click(".lk-agent-hint")
             asked.cancel()
         await sharing
 
@@ -109,6 +119,15 @@ class PyPeer(Peer):
     async def data(self) -> list[DataMessage]:
         """See `Peer`."""
         return [DataMessage(**message) for message in await self.command("data")]
+
+    async def register_rpc(self, method: RpcMethod) -> None:
+        """See `Peer`."""
+        refused = [REFUSED.code, REFUSED.message, REFUSED.data]
+        await self.command("register_rpc", method=method, refused=refused)
+
+    async def perform_rpc(self, identity: str, method: str, payload: str) -> RpcOutcome:
+        """See `Peer`."""
+        return RpcOutcome(**await self.command("perform_rpc", identity=identity, method=method, payload=payload))
 
     async def events(self) -> list[EventRecord]:
         """See `Peer`; names as in lk_pyodide.events."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Generic, ParamSpec, TypeVar
 
 from tests.harness.hosts import HOSTS
+from tests.harness.lite_site import LiteSite
 from tests.harness.pages import Browser, Page, PageError, js_call
 from tests.harness.process import shorten
 from tests.harness.site import Site
@@ -88,7 +89,7 @@ class RunHandle(Generic[T]):
 class PythonPage:
     """One page with Python in it, kept for a whole session and booted again after a run that spoiled it."""
 
-    def __init__(self, page: Page, site: Site, host: str = "page") -> None:
+    def __init__(self, page: Page, site: Site | LiteSite, host: str = "page") -> None:
         self.page = page
         self.site = site
         self.host = host
@@ -99,7 +100,7 @@ class PythonPage:
         self._preparations: dict[str, tuple[Callable[..., Coroutine[Any, Any, object]], dict[str, object]]] = {}
 
     @classmethod
-    async def open(cls, browser: Browser, site: Site, host: str = "page") -> "PythonPage":
+    async def open(cls, browser: Browser, site: Site | LiteSite, host: str = "page") -> "PythonPage":
         """Open a page in the browser and boot Python in it, or in a worker of it: `host` is a key of `HOSTS`."""
         page = cls(await browser.new_page(), site, host)
         await page.boot()

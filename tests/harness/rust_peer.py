@@ -8,11 +8,14 @@ from livekit import rtc
 
 from tests.harness.media import HEIGHT, SAMPLE_RATE, WIDTH, AudioMeter, VideoMeter, feed_tone, feed_video
 from tests.harness.peers import (
+    REFUSED,
     DataMessage,
     EventRecord,
     ParticipantState,
     Peer,
     PeerState,
+    RpcMethod,
+    RpcOutcome,
     Source,
     TrackState,
     VideoStats,
@@ -196,6 +199,18 @@ class RustPeer(Peer):
         """See `Peer`."""
         return list(self._data)
 
+    async def register_rpc(self, method: RpcMethod) -> None:
+        """See `Peer`."""
+        self.room.local_participant.register_rpc_method(method, _answer)
+
+    async def perform_rpc(self, identity: str, method: str, payload: str) -> RpcOutcome:
+        """See `Peer`."""
+        me = self.room.local_participant
+        try:
+            return RpcOutcome(await me.perform_rpc(destination_identity=identity, method=method, payload=payload))
+        except rtc.RpcError as error:
+            return RpcOutcome(code=error.code, message=error.message, data=error.data or "")
+
     async def events(self) -> list[EventRecord]:
         """See `Peer`; names as in livekit.rtc."""
         return list(self._events)
@@ -217,6 +232,19 @@ class RustPeer(Peer):
             await asyncio.wait([waiting := asyncio.create_task(self._change.wait())], timeout=1)
             waiting.cancel()
         return self._changes
+
+
+async def _answer(data: rtc.RpcInvocationData) -> str:
+    match data.method:
+        case "refuse":
+            raise rtc.RpcError(REFUSED.code, REFUSED.message, REFUSED.data)
+        case "crash":
+            raise ValueError("secret")
+        case "hang":
+            await asyncio.Event().wait()
+        case _:
+            pass
+    return data.payload * (2 if data.method == "twice" else 1)
 
 
 def _participant(found: rtc.Participant) -> ParticipantState:

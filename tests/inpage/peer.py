@@ -6,7 +6,16 @@ import traceback
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from lk_pyodide import DataReceived, Event, Room, RoomOptions, TrackSource, TrackSubscribed
+from lk_pyodide import (
+    DataReceived,
+    Event,
+    Room,
+    RoomOptions,
+    RpcError,
+    RpcInvocationData,
+    TrackSource,
+    TrackSubscribed,
+)
 from lk_pyodide.browser.current import current
 from lk_pyodide.participant import Participant
 from lk_pyodide.publication import LocalTrackPublication, RemoteTrackPublication, TrackPublication
@@ -135,6 +144,27 @@ class PagePeer:
         await self.room.local_participant.publish_data(
             data, reliable=reliable, topic=topic, destination_identities=identities
         )
+
+    async def register_rpc(self, method: str, refused: tuple[int, str, str]) -> None:
+        @self.room.local_participant.register_rpc_method(method)
+        async def answer(data: RpcInvocationData) -> str:
+            match method:
+                case "refuse":
+                    raise RpcError(*refused)
+                case "crash":
+                    raise ValueError("secret")
+                case "hang":
+                    await asyncio.Event().wait()
+                case _:
+                    pass
+            return data.payload * (2 if method == "twice" else 1)
+
+    async def perform_rpc(self, identity: str, method: str, payload: str) -> dict[str, Any]:
+        me = self.room.local_participant
+        try:
+            return {"payload": await me.perform_rpc(destination_identity=identity, method=method, payload=payload)}
+        except RpcError as error:
+            return {"code": error.code, "message": error.message, "data": error.data}
 
     async def set_name(self, name: str) -> None:
         await self.room.local_participant.set_name(name)

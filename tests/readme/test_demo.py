@@ -10,17 +10,22 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import aiohttp
 import pytest
 import pytest_asyncio
 
 from tests.harness.chromium import Chromium, ChromiumPage
+from tests.harness.firefox import Firefox
 from tests.harness.pages import Reply
-from tests.harness.paths import CHROMIUM, LIVEKIT_SERVER, REPO
+from tests.harness.paths import CHROMIUM, FIREFOX, LIVEKIT_SERVER, REPO
 from tests.harness.process import HOST
+from tests.harness.rust_peer import RustPeer
 from tests.readme.pages import assert_moves, errors, until
+from tools.console import BUILD
 from tools.site import make_site
 
 BOOT = 60.0
+SCREENSHOTS = BUILD / "screenshots"
 NOT_THERE = Reply(b"not found", "text/plain", 404)
 RUN = """
 import pathlib, sys
@@ -63,6 +68,8 @@ async def demo_server(site: Path) -> AsyncIterator[str]:
             said = await process.stdout.readuntil(b"Ctrl-C")
         address = re.search(rb"Open (http://localhost:\d+/)", said)
         assert address, said
+        for page in (b"worker.html", b"lite/"):
+            assert address[1] + page in said
         yield address[1].decode()
         process.send_signal(signal.SIGINT)
         assert await asyncio.wait_for(process.wait(), 20) in (0, 130)
@@ -118,17 +125,20 @@ async def _see(page: ChromiumPage, name: str) -> None:
     await page.playwright.hover(f"{_tile(name)} .name", timeout=3000)  # refuses what is hidden under something else
 
 
-async def test_two_people_meet(demo: str) -> None:
+@pytest.mark.parametrize("page", ["", "worker.html"])
+async def test_two_people_meet(page: str, demo: str) -> None:
     async with Chromium() as browser:
-        ada = await _arrive(browser, demo, "Ada", "analytical")
+        room = f"analytical-{page[:6]}"
+        ada = await _arrive(browser, demo + page, "Ada", room)
         await _see(ada, "Ada (you)")
         assert await ada.evaluate("document.activeElement.id") == "microphone"
+        title = await ada.evaluate("document.title")
         html = "<img src=x onerror='document.title=1'>"
-        bob = await _arrive(browser, demo, html, "analytical")
+        bob = await _arrive(browser, demo + page, html, room)
         await _see(bob, "Ada")
         await ada.playwright.wait_for_selector(f".tile:has-text({html!r}) video", timeout=15000)
         await assert_moves(ada, ".tile:nth-of-type(2) video")
-        await until(ada, "document.querySelector('#status').textContent === 'analytical: you and 1 other'")
+        await until(ada, f"document.querySelector('#status').textContent === '{room}: you and 1 other'")
         await _mute(ada, bob)
         await _turn_the_camera_off(ada, bob)
         await _share_the_screen(ada, bob)
@@ -136,7 +146,7 @@ async def test_two_people_meet(demo: str) -> None:
         await bob.playwright.press("#text", "Enter")
         await until(ada, "/<b>hello<.b> Ada$/.test(document.querySelector('#lines').innerText.trim())")
         assert await ada.evaluate("document.querySelectorAll('#lines b, .tile img').length") == 0
-        assert await ada.evaluate("document.title") == "Meet in Python"
+        assert await ada.evaluate("document.title") == title
         await bob.click("#leave")
         await until(ada, "document.querySelectorAll('.tile').length === 1")
         await until(bob, "document.querySelector('#status').textContent === 'You left.'")
@@ -173,9 +183,58 @@ async def _share_the_screen(ada: ChromiumPage, bob: ChromiumPage) -> None:
     await bob.playwright.wait_for_selector(_tile("Ada: screen"), state="detached")
 
 
-async def test_a_refused_camera_is_told_in_words(demo: str) -> None:
+@pytest.mark.parametrize("browser", [Chromium, Firefox])
+async def test_the_worker_page_sees_and_is_seen(browser: type[Chromium | Firefox], demo: str) -> None:
+    if browser is Firefox and (reason := FIREFOX.skipped()):
+        pytest.skip(reason)
+    rust = RustPeer()
+    async with browser() as running:
+        room = f"workshop-{running.name}"
+        page = await running.new_page()
+        await page.goto(f"{demo}worker.html?name=Ada&room={room}")
+        await until(page, "!document.querySelector('#enter').disabled", BOOT)
+        await page.click("#enter")
+        await until(page, "!document.querySelector('#meeting').hidden")
+        await rust.connect(**await _invitation(demo, room, "grace"))
+        try:
+            await rust.set_camera(True)
+            await rust.wait_video(next(iter((await rust.state()).remotes)))
+            await until(page, "document.querySelectorAll('.tile video').length === 2")
+            for number in (1, 2):
+                await assert_moves(page, f".tile:nth-of-type({number}) video")
+            SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+            await page.screenshot(SCREENSHOTS / f"worker_page_{running.name}.png")
+            names = await page.evaluate("[...document.querySelectorAll('.tile .name')].map((name) => name.textContent)")
+            assert names == ["Ada (you)", "grace"]
+        finally:
+            await rust.disconnect()
+        await until(page, "document.querySelectorAll('.tile').length === 1")
+        assert errors(page) == []
+
+
+async def _invitation(demo: str, room: str, name: str) -> dict[str, str]:
+    """What the demo's server says to somebody who asks."""
+    query = {"room": room, "identity": name, "name": name}
+    async with aiohttp.ClientSession() as session, session.get(f"{demo}token", params=query) as answer:
+        found: dict[str, str] = await answer.json()
+        return found
+
+
+@pytest.mark.parametrize("page", ["", "worker.html"])
+async def test_the_demos_lead_to_each_other(page: str, demo: str) -> None:
+    async with aiohttp.ClientSession() as session:
+        async with session.get(demo + page) as answer:
+            links = re.findall(r'<a href="\./([^"]*)">', await answer.text())
+        assert set(links) == {"", "worker.html", "lite/"} - {page}
+        for link in links:
+            async with session.get(demo + link) as answer:
+                assert answer.status == 200, link
+
+
+@pytest.mark.parametrize("where", ["", "worker.html"])
+async def test_a_refused_camera_is_told_in_words(where: str, demo: str) -> None:
     async with Chromium("--use-fake-ui-for-media-stream=deny") as browser:
-        page = await _arrive(browser, demo, "Eve", "refused")
+        page = await _arrive(browser, demo + where, "Eve", f"refused-{where[:6]}")
         await until(
             page, "/^You did not allow the camera and microphone/.test(document.querySelector('#problem').innerText)"
         )
@@ -186,11 +245,12 @@ async def test_a_refused_camera_is_told_in_words(demo: str) -> None:
         assert errors(page) == []
 
 
-async def test_without_a_token_server_it_asks_for_one(demo: str) -> None:
+@pytest.mark.parametrize("where", ["", "worker.html"])
+async def test_without_a_token_server_it_asks_for_one(where: str, demo: str) -> None:
     async with Chromium() as browser:
         page = await browser.new_page()
         await page.route(demo + "token", lambda _url: NOT_THERE)
-        await page.goto(demo)
+        await page.goto(demo + where)
         await until(page, "!document.querySelector('#enter').disabled", BOOT)
         await page.playwright.fill("#name", "Ada")
         await page.click("#enter")

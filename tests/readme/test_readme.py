@@ -19,6 +19,7 @@ from livekit import api
 from lk_pyodide import __version__
 from lk_pyodide.events import ROOM_EVENTS
 from tests.harness.paths import REPO
+from tests.harness.peers import RpcOutcome
 from tests.harness.python_page import PythonPage, RemoteFailure, RunHandle
 from tests.harness.rust_peer import RustPeer
 from tests.harness.servers import LiveKitServer
@@ -224,6 +225,25 @@ async def test_data(stage: Stage) -> None:
         assert second.data == b"\x01\x02"
         await block.ada.publish_data(b"hello grace", topic="greetings")
         assert await block.printed() == "ada wrote hello grace about greetings"
+        await block.seen()
+
+
+@covers("remote procedure calls")
+async def test_remote_procedure_calls(stage: Stage) -> None:
+    async with stage.play("remote procedure calls") as block:
+        await block.ran()
+        assert await block.printed() == "no answer: 1400 Method not supported at destination"
+        assert await block.ada.perform_rpc("grace", "greet", "Ada") == RpcOutcome("hello Ada, I am grace")
+        assert await block.ada.perform_rpc("grace", "greet", "") == RpcOutcome(code=1, message="a name, please")
+        await block.seen()
+
+
+@covers("remote procedure calls")
+async def test_a_remote_procedure_call_that_is_answered(stage: Stage) -> None:
+    async with stage.play("remote procedure calls") as block:
+        block.ada.room.local_participant.register_rpc_method("greet", lambda data: f"hello {data.payload}")
+        await block.ran()
+        assert await block.printed() == "ada says hello Grace"
         await block.seen()
 
 

@@ -20,7 +20,7 @@ from tools.demo import static_server
 
 PAGE = "in a worker"
 AGENT = '<script type="module" src="./lk-agent.js"></script>'
-assert browser  # a fixture
+__all__ = ["browser"]  # a fixture
 _TELL_OF_FAILURE = """
     import time
     from js import BroadcastChannel, Array

@@ -44,6 +44,7 @@ class Server:
         received: what the client has said, in order.
         others: who is there when the client joins.
         permission: what the client may do.
+        version: the server's own.
         answers_tracks: whether an AddTrackRequest is granted.
         ping: interval and timeout, in seconds; 0 is none.
     """
@@ -58,6 +59,7 @@ class Server:
             can_subscribe=True, can_publish=True, can_publish_data=True, can_update_metadata=True
         )
         self.answers_tracks = True
+        self.version = "1.13.5"
         self.ping: tuple[int, int] = (0, 0)
         self.joins = 0
         self.pc: FakePeerConnection | None = None
@@ -77,7 +79,7 @@ class Server:
         join = m.JoinResponse(
             room=m.Room(sid="RM_1", name="fake"),
             participant=m.ParticipantInfo(sid=f"PA_me{self.joins}", identity="me", permission=self.permission),
-            server_info=ServerInfo(version="1.13.5"),
+            server_info=ServerInfo(version=self.version),
             ping_interval=self.ping[0],
             ping_timeout=self.ping[1],
             enabled_publish_codecs=(m.Codec("video/VP8"), m.Codec("audio/opus")),

@@ -37,7 +37,9 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (dist / "core.js").write_text("export {}")
     (dist / "core.js.map").write_text("{}")
     wheels.mkdir()
-    make_wheel(wheels, "lk_pyodide", "0.1.0", "lk_pyodide", ["protobuf>=6", "pyee", "numpy; extra == 'frames'"])
+    ours = make_wheel(wheels, "lk_pyodide", "0.1.0", "lk_pyodide", ["protobuf>=6", "pyee", "numpy; extra == 'frames'"])
+    with zipfile.ZipFile(ours, "a") as archive:
+        archive.writestr("lk_pyodide/_web/lk-agent.js", "the agent")
     make_wheel(wheels, "protobuf", "7.0", "google", [])
     make_wheel(wheels, "pyee", "16.0", "pyee", ["typing-extensions"])
     make_wheel(wheels, "typing_extensions", "4.0", "typing_extensions", [])
@@ -71,8 +73,9 @@ def test_the_site_holds_pages_runtime_and_wheels(place: Path) -> None:
     files = {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()}
     wheels = {f"pyodide/{path.name}" for path in (place / "wheels").iterdir()}
     runtime = {f"pyodide/{name}" for name in site.PYODIDE_FILES}
-    pages = {"index.html", "pyscript/core.js", "pyodide/pyodide-lock.json", "lite/index.html"}
+    pages = {"index.html", "lk-agent.js", "pyscript/core.js", "pyodide/pyodide-lock.json", "lite/index.html"}
     assert files == pages | wheels | runtime
+    assert (out / "lk-agent.js").read_text() == "the agent"
     assert not (out / "left").exists()
 
 

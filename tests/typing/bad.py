@@ -85,6 +85,8 @@ async def meet(packet: DataPacket, participant: RemoteParticipant) -> None:
     await room.connect("wss://a.example")  # type: ignore[call-arg]
     await room.local_participant.publish_data(7)  # type: ignore[arg-type]
     await room.local_participant.publish_data(b"", "topic")  # type: ignore[arg-type]
+    room.local_participant.register_rpc_method("greet", lambda: "")  # type: ignore[call-overload,misc]
+    await room.local_participant.perform_rpc("ada", "greet", "")  # type: ignore[call-arg]
     room.remote_participants["ada"] = participant  # type: ignore[index]
     packet.data = b""  # type: ignore[misc]
     print(packet.participant.identity)  # type: ignore[union-attr]

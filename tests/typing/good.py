@@ -39,6 +39,9 @@ from lk_pyodide import (
     Room,
     RoomEvent,
     RoomOptions,
+    RpcError,
+    RpcHandler,
+    RpcInvocationData,
     ScreenShareCaptureOptions,
     TrackKind,
     TrackMuted,
@@ -183,6 +186,30 @@ async def other_streams() -> None:
         assert_type(any_event, Event)
     async for named in room.events("connected", RoomEvent.Disconnected, TrackMuted):
         assert_type(named, Event)
+
+
+# -- remote procedure calls --------------------------------------------------------------------------------------------
+
+
+@room.local_participant.register_rpc_method("greet")
+async def greet(data: RpcInvocationData) -> str:
+    assert_type(data.response_timeout, float)
+    return await room.local_participant.perform_rpc(
+        destination_identity=data.caller_identity, method="name", payload=data.payload, response_timeout=2
+    )
+
+
+@room.local_participant.register_rpc_method("nothing")
+def nothing(data: RpcInvocationData) -> None:
+    raise RpcError(RpcError.ErrorCode.APPLICATION_ERROR, "no", None)
+
+
+async def register_methods(handler: RpcHandler) -> None:
+    me = room.local_participant
+    assert_type(await greet(RpcInvocationData("1", "ada", "", 8.0)), str)
+    me.register_rpc_method("handler", handler)
+    me.register_rpc_method("lambda", lambda data: data.payload.upper())
+    me.unregister_rpc_method("lambda")
 
 
 # -- the room ----------------------------------------------------------------------------------------------------------

@@ -82,6 +82,15 @@ def test_what_errors_carry() -> None:
     assert errors.BrowserError("x").name == "Error"
     rpc = errors.RpcError(1500, "x", "data")
     assert (rpc.code, rpc.message, rpc.data) == (1500, "x", "data")
+    assert (errors.RpcError(1, "x").data, errors.RpcError(1, "x", None).data) == ("", "")
+
+
+@pytest.mark.parametrize(
+    "arguments", [("text", 1500), (-1, "x"), (2**32, "x"), (1.5, "x"), (1, b"x"), (1, "x", 5), (1, "x", b"x")]
+)
+def test_an_rpc_error_that_could_not_be_sent(arguments: tuple[Any, ...]) -> None:
+    with pytest.raises(errors.UsageError, match="an RpcError has"):
+        errors.RpcError(*arguments)
 
 
 @pytest.mark.parametrize(

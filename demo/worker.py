@@ -1,0 +1,193 @@
+"""The meeting with Python in a worker: it decides what is to be seen, and `worker.js` shows it on the page.
+
+The two talk by messages: what people do comes as `{"do": …}`, and `tell` sends what has changed. Pictures and sound
+need no message: `track.attach("#selector")` works from here.
+"""
+
+import asyncio
+import json
+from collections.abc import Awaitable
+from typing import Any
+
+from meeting import (
+    CHANGES,
+    CHAT,
+    GOODBYES,
+    company,
+    failure,
+    get_server_and_token,
+    name_of,
+    open_devices,
+    pictures,
+    switch,
+    switches,
+)
+from polyscript import xworker
+
+from lk_pyodide import (
+    AttachedElement,
+    ConnectionState,
+    DataPacket,
+    DisconnectReason,
+    LiveKitError,
+    MediaDeviceError,
+    Participant,
+    Room,
+    RoomEvent,
+    Track,
+    TrackKind,
+    TrackSource,
+)
+
+room = Room()
+tile_ids: dict[tuple[str, TrackSource], str] = {}
+attached: dict[str, tuple[Track, AttachedElement]] = {}
+running: set[asyncio.Future[Any]] = set()
+
+
+def tell(**changes: Any) -> None:
+    """Send the page what has changed."""
+    xworker.postMessage(json.dumps(changes))
+
+
+def in_background(work: Awaitable[Any]) -> None:
+    """Do something that a click began; asyncio forgets a task that nobody holds."""
+    task = asyncio.ensure_future(work)
+    running.add(task)
+    task.add_done_callback(running.discard)
+
+
+def wanted_tracks() -> dict[str, Track]:
+    """What is to be seen, by the id of its tile."""
+    shown = pictures(room).items()
+    return {tile_ids[key]: picture.track for key, picture in shown if picture.track is not None}
+
+
+def refresh() -> None:
+    """Make the page show what is in the room. Every event that matters comes here."""
+    tiles: list[dict[str, Any]] = []
+    for key, picture in pictures(room).items():
+        tile_id = tile_ids.setdefault(key, f"tile-{len(tile_ids)}")
+        tile = {"id": tile_id, "name": picture.name, "initial": picture.initial, "muted": picture.muted}
+        tiles.append({**tile, "styles": picture.styles, "seen": picture.track is not None})
+    wanted = wanted_tracks()
+    for tile_id in [tile_id for tile_id, (track, _) in attached.items() if wanted.get(tile_id) is not track]:
+        attached.pop(tile_id)[1].detach()
+    tell(tiles=tiles, switches=switches(room))
+    if room.isconnected():
+        tell(status=company(room))
+
+
+def play() -> None:
+    """The page has the tiles now: put the pictures into them."""
+    for tile_id, track in wanted_tracks().items():
+        if tile_id not in attached:
+            attached[tile_id] = (track, track.attach(f"#{tile_id}"))
+
+
+for event in CHANGES:
+    room.on(event, refresh)
+
+
+@room.on("track_subscribed")
+def play_sound(track: Any) -> None:
+    if track.kind == TrackKind.AUDIO:
+        track.attach("#sounds")
+
+
+@room.on("participant_connected")
+def came(participant: Participant) -> None:
+    tell(line=f"{name_of(participant)} came")
+    refresh()
+
+
+@room.on("participant_disconnected")
+def left(participant: Participant) -> None:
+    tell(line=f"{name_of(participant)} left")
+    refresh()
+
+
+@room.on("data_received")
+def heard(packet: DataPacket) -> None:
+    if packet.topic == CHAT and packet.participant is not None:
+        tell(line=packet.data.decode(errors="replace"), sender=name_of(packet.participant))
+
+
+@room.on("media_devices_error")
+def device_failed(error: Exception, kind: str | None) -> None:
+    tell(problem=failure(error, kind))
+
+
+@room.on(RoomEvent.AudioPlaybackStatusChanged)
+def sound_changed(playing: bool) -> None:
+    tell(silent=not playing)
+
+
+@room.on("connection_state_changed")
+def state_changed(state: ConnectionState) -> None:
+    tell(state=state.name.lower())
+    refresh()
+
+
+@room.on("disconnected")
+def ended(reason: DisconnectReason) -> None:
+    tell(status=GOODBYES.get(reason, "The connection was lost."), silent=False)
+
+
+async def find_server(wish: dict[str, Any]) -> tuple[str, str]:
+    """Where to go: what the user wrote, or what the page's own server says."""
+    if wish["url"] or wish["token"]:
+        return wish["url"], wish["token"]
+    try:
+        return await get_server_and_token(wish["site"], wish["room"], wish["name"])
+    except LiveKitError:
+        tell(own=True)
+        raise
+
+
+async def enter(wish: dict[str, Any]) -> None:
+    """Join, and turn on what the user wants."""
+    try:
+        await room.connect(*await find_server(wish))
+        await open_devices(room, wish["microphone"], wish["camera"])
+    finally:
+        tell(state=room.state.name.lower())
+
+
+async def attempt(work: Awaitable[Any]) -> None:
+    """Do what a button says; a failure goes onto the page."""
+    tell(problem="")
+    try:
+        await work
+    except MediaDeviceError:
+        pass  # device_failed has told it
+    except LiveKitError as error:
+        tell(problem=str(error))
+    refresh()
+
+
+def on_page(event: Any) -> None:
+    """Somebody has done something on the page."""
+    if not isinstance(event.data, str):
+        return  # not ours
+    message: dict[str, Any] = json.loads(event.data)
+    match message["do"]:
+        case "join":
+            in_background(attempt(enter(message)))
+        case "switch":
+            in_background(attempt(switch(room, message["button"])))
+        case "leave":
+            in_background(room.disconnect())
+        case "hear":
+            in_background(attempt(room.start_audio()))
+        case "say":
+            tell(line=message["text"], sender=room.local_participant.name or "you")
+            in_background(attempt(room.local_participant.publish_data(message["text"], topic=CHAT)))
+        case "play":
+            play()
+        case other:
+            raise ValueError(f"the page wants what nobody knows: {other}")
+
+
+xworker.onmessage = on_page
+tell(state="disconnected", status="Ready")

@@ -1,0 +1,80 @@
+"""Remote procedure calls between all makes of client: each calls each."""
+
+import asyncio
+import time
+
+import pytest
+
+from lk_pyodide import RpcError
+from lk_pyodide.core.rpc import MAX_PAYLOAD
+from tests.e2e.conftest import Party
+from tests.harness.peers import REFUSED, Peer, RpcMethod, RpcOutcome
+
+Code = RpcError.ErrorCode
+
+
+async def _offer(party: Party, *methods: RpcMethod) -> None:
+    for peer in party.all:
+        for method in methods:
+            await peer.register_rpc(method)
+
+
+def _with_us(party: Party) -> list[tuple[Peer, Peer]]:
+    """(caller, callee) of which one at least is ours."""
+    ours: list[Peer] = [party.chromium, party.firefox]
+    return [(caller, callee) for caller, callee in party.pairs() if caller in ours or callee in ours]
+
+
+async def test_results_and_errors(party: Party) -> None:
+    """A result, an error of the handler's own, one that is nobody's business, and a method that is not there."""
+    await _offer(party, "echo", "refuse", "crash")
+    for caller, callee in party.pairs():
+        names = f"{caller.identity} to {callee.identity}"
+        assert await caller.perform_rpc(callee.identity, "echo", f"{names} 🦊") == RpcOutcome(f"{names} 🦊")
+        assert await caller.perform_rpc(callee.identity, "echo", "") == RpcOutcome("")
+        assert await caller.perform_rpc(callee.identity, "refuse", "x") == REFUSED, names
+        assert (await caller.perform_rpc(callee.identity, "unknown", "x")).code == Code.UNSUPPORTED_METHOD, names
+        crashed = await caller.perform_rpc(callee.identity, "crash", "x")
+        assert crashed.code == Code.APPLICATION_ERROR, names
+        if callee in (party.chromium, party.firefox):
+            assert crashed == RpcOutcome(code=1500, message="Application error in method handler"), names
+
+
+async def test_the_largest_payload(party: Party) -> None:
+    """Both ways at once; with one byte more it is an error that says which way it was."""
+    await _offer(party, "echo", "twice")
+    largest = "ä" * (MAX_PAYLOAD // 2)
+    half = largest[: len(largest) // 2]
+    for caller, callee in _with_us(party):
+        names = f"{caller.identity} to {callee.identity}"
+        assert await caller.perform_rpc(callee.identity, "echo", largest) == RpcOutcome(largest), names
+        assert await caller.perform_rpc(callee.identity, "twice", half) == RpcOutcome(largest), names
+        request = await caller.perform_rpc(callee.identity, "echo", largest + "x")
+        assert request.code == Code.REQUEST_PAYLOAD_TOO_LARGE, names
+        answer = await caller.perform_rpc(callee.identity, "twice", half + "x")
+        assert answer.code == Code.RESPONSE_PAYLOAD_TOO_LARGE, names
+
+
+async def test_many_at_a_time(party: Party) -> None:
+    """Everybody calls everybody often; each call gets its own answer."""
+    await _offer(party, "echo")
+    calls = [(caller, callee, f"{number}") for caller, callee in party.pairs() for number in range(10)]
+    outcomes = await asyncio.gather(
+        *(caller.perform_rpc(callee.identity, "echo", payload) for caller, callee, payload in calls)
+    )
+    assert [outcome.payload for outcome in outcomes] == [payload for _, _, payload in calls]
+
+
+@pytest.mark.timeout(120)
+async def test_the_callee_leaves(party: Party) -> None:
+    """Whoever waits for it is told when the others see it leave, long before the answer's time is over."""
+    await _offer(party, "hang")
+    for caller, callee in ((party.chromium, party.rust), (party.firefox, party.js), (party.firefox, party.chromium)):
+        calling = asyncio.create_task(caller.perform_rpc(callee.identity, "hang", ""))
+        await callee.register_rpc("echo")
+        await caller.perform_rpc(callee.identity, "echo", "")  # reliable data is in order: the first has got there
+        started = time.monotonic()
+        await callee.disconnect()
+        assert (await calling).code == Code.RECIPIENT_DISCONNECTED
+        assert time.monotonic() - started < 9  # livekit-server tells of those who publish nothing every 3 s
+    assert (await party.firefox.perform_rpc("nobody", "echo", "")).code == Code.RECIPIENT_NOT_FOUND

@@ -1,0 +1,5 @@
+"""As much of PyScript's engine as the demo uses."""
+
+from typing import Any
+
+xworker: Any
