@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -77,4 +78,7 @@ async def run_case_over_bridge(*, case: str, carrier: str, host: str, browser_na
         await CASES[case](env)
     finally:
         await env.close()
-    assert await browser.count_objects() == before, "the page keeps something of it"
+    async with asyncio.timeout(10):  # what came when nobody waited any more is freed as it comes
+        while (left := await browser.count_objects() - before) != 0:
+            print(f"the page still has {left} objects of it")
+            await asyncio.sleep(0.05)
