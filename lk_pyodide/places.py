@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import secrets
+import os
 
 
 def new_place() -> str:
     """A name for a place on the page that nothing else has."""
-    return f"lk-{secrets.token_hex(6)}"
+    return f"lk-{os.urandom(6).hex()}"
 
 
 def mimebundle(place: str, text: str) -> dict[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import inspect
-import uuid
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
@@ -85,7 +85,7 @@ class Rpc:
         if not self._room.has_remote(destination):
             raise core.error(Code.RECIPIENT_NOT_FOUND)
         call = _Call(destination)
-        request = RpcRequest(uuid.uuid4().hex, method, payload, core.sent_timeout_ms(patience), core.VERSION)
+        request = RpcRequest(os.urandom(16).hex(), method, payload, core.sent_timeout_ms(patience), core.VERSION)
         self._calls[request.id] = call
         try:
             async with _deadline(core.ACK_TIMEOUT, Code.CONNECTION_TIMEOUT) as until_acked:
