@@ -7,8 +7,10 @@ import pytest
 import pytest_asyncio
 
 from lk_pyodide import AccessToken, VideoGrants
+from tests.harness.js_peer import JsPeer
 from tests.harness.pages import Browser
-from tests.harness.peers import Peer
+from tests.harness.paths import HARNESS
+from tests.harness.peers import Peer, RpcOutcome
 from tests.harness.py_peer import PyPeer
 from tests.harness.python_page import PythonPage
 from tests.harness.site import Site
@@ -69,3 +71,41 @@ async def test_two_tabs_are_a_call(tabs: tuple[PyPeer, PyPeer]) -> None:
     await tabs[0].wait_remote("ben", lambda remote: remote.muted("camera") is True, 10, "muted")
     await tabs[1].disconnect()
     assert await tabs[0].wait_gone("ben") < 1
+
+
+@pytest.mark.timeout(150)
+async def test_livekit_client_joins_too(browser: Browser, site: Site, room_name: str) -> None:
+    """The other client, pointed at a local:// room by a WebSocket of ours, sees and is seen, as at any server."""
+    tab = await PythonPage.open(browser, site)
+    page = await browser.new_page()
+    await page.preload((HARNESS / "local_websocket.js").read_text())
+    await page.goto(site.url("/harness/js_peer.html"))
+    ours, js = PyPeer(tab), JsPeer(page)
+    await ours.connect(URL, _token("ada", room_name))
+    await js.connect("ws://local.invalid", _token("js", room_name))
+    pairs: list[tuple[Peer, Peer]] = [(ours, js), (js, ours)]
+    for looker, other in pairs:
+        await looker.wait_remote(other.identity)
+        await other.publish_data(other.identity.encode(), topic="t")
+        assert (await looker.wait_data(lambda got: got.topic == "t")).sender == other.identity
+    for caller, callee in pairs:
+        await callee.register_rpc("echo")
+        assert await caller.perform_rpc(callee.identity, "echo", "hello") == RpcOutcome("hello")
+    for _, other in pairs:
+        await other.set_camera(True)
+        await other.set_microphone(True)
+    for looker, other in pairs:
+        await looker.wait_remote(
+            other.identity, lambda remote: remote.subscribed("camera") and remote.subscribed("microphone"), 20, "media"
+        )
+        await looker.wait_video(other.identity)
+        await looker.wait_audio(other.identity)
+        await _full_size(looker, other.identity)
+    for looker, other in pairs:
+        await other.mute("microphone")
+        await looker.wait_remote(other.identity, lambda remote: remote.muted("microphone") is True, 10, "muted")
+    await js.disconnect()
+    assert await ours.wait_gone("js") < 1
+    await ours.end()
+    await tab.close()
+    await page.close()
