@@ -9,6 +9,7 @@ import pytest
 import pytest_asyncio
 
 from tests.harness.pages import Browser
+from tests.harness.peers import AT_ONCE
 from tests.harness.python_page import PythonPage
 from tests.harness.rust_peer import RustPeer
 from tests.harness.servers import FaultServer, LiveKitServer
@@ -149,7 +150,7 @@ async def test_closing_the_page_is_leaving(
     closing = asyncio.create_task(page.close())
     seconds = await watcher.wait_gone("leaver")
     print(f"seen after {seconds:.2f} s")
-    assert seconds < 1
+    assert seconds < AT_ONCE
     await closing
     await run.forget()
 

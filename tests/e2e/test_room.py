@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.e2e.conftest import Party
-from tests.harness.peers import DataMessage, ParticipantState, Peer, Source
+from tests.harness.peers import AT_ONCE, DataMessage, ParticipantState, Peer, Source
 from tests.harness.py_peer import PyPeer
 from tests.harness.python_page import PythonPage
 from tests.harness.rust_peer import RustPeer
@@ -184,7 +184,7 @@ async def test_leaving(party: Party) -> None:
         await looker.wait_remote(party.chromium.identity, lambda remote: remote.subscribed("microphone"), 15)
     await party.chromium.disconnect()
     for looker in (party.firefox, party.js, party.rust):
-        assert await looker.wait_gone(party.chromium.identity) < 1
+        assert await looker.wait_gone(party.chromium.identity) < AT_ONCE
     await asyncio.gather(party.js.disconnect(), party.rust.disconnect())
     await party.firefox.wait_gone(party.js.identity)
     await party.firefox.wait_gone(party.rust.identity)

@@ -12,6 +12,10 @@ RpcMethod = Literal["echo", "twice", "refuse", "crash", "hang"]
 """What others can call: gives the payload, or that twice; raises an RpcError (`REFUSED`) or another; never ends."""
 
 
+AT_ONCE = 3.0
+"""Seconds after which what is seen at once has been seen: three times what users are promised."""
+
+
 @dataclass(frozen=True)
 class TrackState:
     """A publication as a peer sees it."""
@@ -237,7 +241,9 @@ class Peer(ABC):
         """Wait until a remote participant has left; the seconds it took."""
         started = time.monotonic()
         await self.wait_for(lambda state: identity not in state.remotes, timeout, f"{identity} gone")
-        return time.monotonic() - started
+        seconds = time.monotonic() - started
+        print(f"{identity} was gone after {seconds:.2f} s")
+        return seconds
 
     async def wait_data(
         self, condition: Callable[[DataMessage], bool] = lambda _message: True, timeout: float = 10

@@ -12,7 +12,7 @@ from tests.harness.js_peer import JsPeer
 from tests.harness.jupyterlite import Cell, JupyterLite
 from tests.harness.pages import js_call
 from tests.harness.paths import BUILD, REPO
-from tests.harness.peers import DataMessage
+from tests.harness.peers import AT_ONCE, DataMessage
 from tests.harness.servers import LiveKitServer
 from tests.harness.tokens import API_KEY, API_SECRET
 from tests.readme.pages import assert_moves, until
@@ -129,7 +129,7 @@ class Stage:
         seconds = await self.watcher.wait_gone(identity)
         print(f"{identity}: seen after {seconds:.2f} s")
         await ending
-        assert seconds < 1
+        assert seconds < AT_ONCE
 
 
 @pytest_asyncio.fixture(loop_scope="session")

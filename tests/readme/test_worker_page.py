@@ -10,6 +10,7 @@ import pytest
 
 from tests.harness.pages import Browser, Page
 from tests.harness.paths import find_wheel
+from tests.harness.peers import AT_ONCE
 from tests.harness.rust_peer import RustPeer
 from tests.harness.servers import LiveKitServer
 from tests.readme.blocks import BLOCKS, covers
@@ -83,7 +84,7 @@ async def test_the_page(
         await assert_moves(page, "#stage video:nth-of-type(2)")
         assert errors(page, ("favicon",)) == []
         await page.close()
-        assert await ada.wait_gone("grace") < 1
+        assert await ada.wait_gone("grace") < AT_ONCE
 
 
 async def test_without_its_agent(page: Page, folder: Path) -> None:
