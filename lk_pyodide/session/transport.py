@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
-from typing import Protocol
+from collections.abc import Awaitable, Callable
+from typing import Protocol, TypeVar
 
 from lk_pyodide.browser.api import (
     Browser,
@@ -24,6 +24,8 @@ from lk_pyodide.logging import get_logger
 from lk_pyodide.session.tasks import TaskSet, Waiters
 
 _log = get_logger("transport")
+
+T = TypeVar("T")
 
 NEGOTIATION_DEBOUNCE = 0.02
 """Seconds for which changes are collected into one offer (livekit-client ``debounceInterval``)."""
@@ -105,7 +107,7 @@ class Transport:
         self._due = None
         offer_id = self._negotiation.offer()
         if offer_id is not None:
-            self._tasks.spawn(self._guarded(self._send_offer(offer_id)))
+            self._tasks.spawn(self._guarded(self._send_offer, offer_id))
 
     async def _send_offer(self, offer_id: int) -> None:
         original = await self.pc.create_offer()
@@ -118,7 +120,7 @@ class Transport:
         if not self._negotiation.accepts(answer.id):
             _log.warning("ignored an answer to offer %d; the latest is %d", answer.id, self._negotiation.latest_offer)
             return
-        self._tasks.spawn(self._guarded(self._apply_answer(answer)))
+        self._tasks.spawn(self._guarded(self._apply_answer, answer))
 
     async def _apply_answer(self, answer: SessionDescription) -> None:
         async with self._exchange:
@@ -137,7 +139,7 @@ class Transport:
 
     def on_offer(self, offer: SessionDescription) -> None:
         """The server made an offer."""
-        self._tasks.spawn(self._guarded(self._answer(offer)))
+        self._tasks.spawn(self._guarded(self._answer, offer))
 
     async def _answer(self, offer: SessionDescription) -> None:
         async with self._exchange:
@@ -163,9 +165,10 @@ class Transport:
         for candidate in candidates:
             self.pc.add_ice_candidate(candidate)
 
-    async def _guarded(self, step: Awaitable[None]) -> None:
+    async def _guarded(self, step: Callable[[T], Awaitable[None]], given: T) -> None:
+        # The step is called here: a task that is cancelled before it begins leaves nothing that was never awaited.
         try:
-            await step
+            await step(given)
         except (BrowserError, NegotiationError) as error:
             self._negotiation.failed()
             failure = NegotiationError(f"a session description was refused: {error}")

@@ -24,6 +24,21 @@ def _token(identity: str, room: str) -> str:
     return AccessToken().with_identity(identity).with_grants(grants).to_jwt()
 
 
+_UNTIL_UNLOCKED = """(async () => {
+  for (;;) {
+    const {held, pending} = await navigator.locks.query();
+    if (![...held, ...pending].some(({name}) => name.startsWith("lk_pyodide local"))) return;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+})()"""
+
+
+async def _server_gone(tab: PythonPage) -> None:
+    """The tab that is the server goes on until everyone has left, also those who left before."""
+    async with asyncio.timeout(10):
+        await tab.page.evaluate(_UNTIL_UNLOCKED)
+
+
 @pytest_asyncio.fixture(loop_scope="session")
 async def tabs(browser: Browser, site: Site, room_name: str) -> AsyncIterator[tuple[PyPeer, PyPeer]]:
     """Two tabs, in one room."""
@@ -32,7 +47,10 @@ async def tabs(browser: Browser, site: Site, room_name: str) -> AsyncIterator[tu
     for peer, name in zip(peers, ("ada", "ben"), strict=True):
         await peer.connect(URL, _token(name, room_name))
     yield peers
-    for peer in reversed(peers):  # the first is the server, which goes when nobody else is there
+    for peer in reversed(peers):
+        await peer.disconnect()
+    await _server_gone(pages[0])
+    for peer in peers:
         await peer.end()
     for page in pages:
         await page.close()
@@ -107,6 +125,8 @@ async def test_livekit_client_joins_too(browser: Browser, site: Site, room_name:
         await looker.wait_remote(other.identity, lambda remote: remote.muted("microphone") is True, 10, "muted")
     await js.disconnect()
     assert await ours.wait_gone("js") < AT_ONCE
+    await ours.disconnect()
+    await _server_gone(tab)
     await ours.end()
     await tab.close()
     await page.close()
