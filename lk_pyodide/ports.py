@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from lk_pyodide.browser.api import Browser
+from lk_pyodide.core.messages import ParticipantInfo
 from lk_pyodide.options import RoomOptions
 from lk_pyodide.session.session import Session
 
@@ -38,6 +40,10 @@ class RoomPort(Protocol):
 
     def has_remote(self, identity: str, /) -> bool:
         """Whether somebody else of this identity is in the room."""
+        ...
+
+    def recipients(self, identities: Sequence[str], /) -> Sequence[ParticipantInfo | None]:
+        """Who gets something sent to these, None for somebody who is not here; to nobody named is to all others."""
         ...
 
     async def wait_connected(self) -> None:

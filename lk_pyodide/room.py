@@ -15,6 +15,7 @@ from lk_pyodide.core.messages import ParticipantInfo
 from lk_pyodide.emitter import EventSource
 from lk_pyodide.errors import ConnectError, LiveKitError, RoomDisconnectedError
 from lk_pyodide.events import EventName
+from lk_pyodide.incoming_streams import ByteStreamHandler, TextStreamHandler
 from lk_pyodide.jupyter import Gallery
 from lk_pyodide.local_participant import LocalParticipant
 from lk_pyodide.logging import get_logger
@@ -167,6 +168,33 @@ class Room(EventSource[EventName]):
         """The devices that the page may know of; see :func:`lk_pyodide.devices.get_local_devices`."""
         return await devices.get_local_devices(kind, request_permissions=request_permissions)
 
+    # -- streams that others send --
+
+    def register_text_stream_handler(self, topic: str, handler: TextStreamHandler) -> None:
+        """Take the text streams of a topic, from whomever.
+
+        Args:
+            topic: what they are about.
+            handler: called when one begins, with a :class:`TextStreamReader` and the sender's identity; it may be
+                ``async``.
+
+        Raises:
+            DataStreamError: the topic has a handler already.
+        """
+        self._context.streams.texts.register(topic, handler)
+
+    def unregister_text_stream_handler(self, topic: str) -> None:
+        """Take no more text streams of a topic; nothing happens if it has no handler."""
+        self._context.streams.texts.pop(topic, None)
+
+    def register_byte_stream_handler(self, topic: str, handler: ByteStreamHandler) -> None:
+        """Take the byte streams of a topic, files among them; otherwise as :meth:`register_text_stream_handler`."""
+        self._context.streams.bytes.register(topic, handler)
+
+    def unregister_byte_stream_handler(self, topic: str) -> None:
+        """Take no more byte streams of a topic; nothing happens if it has no handler."""
+        self._context.streams.bytes.pop(topic, None)
+
     # -- connecting --
 
     async def prepare_connection(self, url: str, token: str | None = None) -> None:
@@ -286,6 +314,7 @@ class Room(EventSource[EventName]):
             if self._page is not None:
                 self._page.close()
                 self._page = None
+            self._context.streams.left(error)
             self._updates.ended()
             self._playback.ended()
             self._disconnecting = None

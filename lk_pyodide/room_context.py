@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from lk_pyodide import events as ev
 from lk_pyodide.browser.api import Browser
 from lk_pyodide.browser.current import current
+from lk_pyodide.core.messages import ParticipantInfo
 from lk_pyodide.emitter import Event
 from lk_pyodide.errors import BrowserError, LiveKitError, UnexpectedConnectionState
+from lk_pyodide.incoming_streams import IncomingStreams
 from lk_pyodide.local_track import LocalTrack
 from lk_pyodide.logging import get_logger
 from lk_pyodide.options import RoomOptions
@@ -47,6 +49,7 @@ class RoomContext:
         self.leave = leave
         self.mimebundle = mimebundle
         self.remotes: dict[str, RemoteParticipant] = {}
+        self.streams = IncomingStreams(options.data_stream.max_payload_byte_length if options.data_stream else None)
         self.connecting: asyncio.Task[None] | None = None
         self.connection: Session | None = None
         self._browser = browser
@@ -86,6 +89,13 @@ class RoomContext:
     def has_remote(self, identity: str) -> bool:
         """Whether somebody else of this identity is in the room."""
         return identity in self.remotes
+
+    def recipients(self, identities: Sequence[str], /) -> Sequence[ParticipantInfo | None]:
+        """Who gets something sent to these, None for somebody who is not here; to nobody named is to all others."""
+        if not identities:
+            return [participant._info for participant in self.remotes.values()]
+        found = map(self.remotes.get, identities)
+        return [participant._info if participant is not None else None for participant in found]
 
     @property
     def is_connected(self) -> bool:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import NewType, TypeAlias
 
+from lk_pyodide.core.stream_messages import DataStream
 from lk_pyodide.types import (
     ConnectionQuality,
     DataPacketKind,
@@ -545,7 +546,16 @@ class RpcResponse:
     error: RpcError | None = None
 
 
-PacketValue: TypeAlias = UserPacket | ActiveSpeakerUpdate | RpcRequest | RpcAck | RpcResponse
+PacketValue: TypeAlias = (
+    UserPacket
+    | ActiveSpeakerUpdate
+    | RpcRequest
+    | RpcAck
+    | RpcResponse
+    | DataStream.Header
+    | DataStream.Chunk
+    | DataStream.Trailer
+)
 
 
 @dataclass(frozen=True, slots=True)
