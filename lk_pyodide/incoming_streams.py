@@ -117,21 +117,37 @@ class ByteStreamHandler(Protocol):
     def __call__(self, reader: ByteStreamReader, identity: str, /) -> Awaitable[object] | object: ...
 
 
-class _Topics(dict[str, H]):
-    """Handlers by topic."""
+class Topics(Generic[H]):
+    """Handlers of one kind of stream, by topic."""
 
     def __init__(self, kind: str) -> None:
-        super().__init__()
         self._kind = kind
+        self._handlers: dict[str, H] = {}
+        self._reserved: set[str] = set()
+
+    def find(self, topic: str) -> H | None:
+        """The handler of a topic."""
+        return self._handlers.get(topic)
 
     def register(self, topic: str, handler: H) -> None:
-        if topic in self:
+        """See :meth:`Room.register_text_stream_handler`."""
+        if topic in self._handlers:
             raise DataStreamError(
                 f"there is a {self._kind} stream handler for {topic!r} already: "
                 f"unregister_{self._kind}_stream_handler({topic!r}) takes it away",
                 DataStreamErrorReason.HANDLER_ALREADY_REGISTERED,
             )
-        self[topic] = handler
+        self._handlers[topic] = handler
+
+    def reserve(self, topic: str, handler: H) -> None:
+        """Register a handler of our own, which nobody takes away."""
+        self.register(topic, handler)
+        self._reserved.add(topic)
+
+    def unregister(self, topic: str) -> None:
+        """See :meth:`Room.unregister_text_stream_handler`."""
+        if topic not in self._reserved:
+            self._handlers.pop(topic, None)
 
 
 class IncomingStreams:
@@ -142,8 +158,8 @@ class IncomingStreams:
     """
 
     def __init__(self, limit: int | None = None) -> None:
-        self.texts: _Topics[TextStreamHandler] = _Topics("text")
-        self.bytes: _Topics[ByteStreamHandler] = _Topics("byte")
+        self.texts: Topics[TextStreamHandler] = Topics("text")
+        self.bytes: Topics[ByteStreamHandler] = Topics("byte")
         self._incoming = Incoming(MAX_PAYLOAD if limit is None else limit)
         self._refused = 0
         self._tasks = TaskSet()
@@ -159,7 +175,7 @@ class IncomingStreams:
             self._incoming.receive(packet, value, encryption)
             return
         handlers = self.bytes if value.byte_header is not None else self.texts
-        if value.topic not in handlers:
+        if handlers.find(value.topic) is None:
             _log.debug("nobody wants streams of topic %r", value.topic)
             return
         try:
@@ -168,23 +184,26 @@ class IncomingStreams:
             self._refused += 1
             _log.warning("refused, as the %d. of this room: %s", self._refused, error)
             return
-        self._begin(assembly, value, packet.participant_identity)
-
-    def _begin(self, assembly: TextAssembly | ByteAssembly, header: DataStream.Header, identity: str) -> None:
-        encryption, attributes = assembly.encryption, assembly.attributes
         try:
-            match assembly:
-                case TextAssembly():
-                    text = TextStreamReader(core.to_text_info(header, attributes, encryption), assembly)
-                    result = self.texts[header.topic](text, identity)
-                case ByteAssembly():
-                    data = ByteStreamReader(core.to_byte_info(header, attributes, encryption), assembly)
-                    result = self.bytes[header.topic](data, identity)
+            result = self._begin(assembly, value, packet.participant_identity)
         except Exception as error:
-            _tell(header.topic, error)
+            _tell(value.topic, error)
             return
         if inspect.isawaitable(result):
-            self._tasks.spawn(_finished(header.topic, result))
+            self._tasks.spawn(_finished(value.topic, result))
+
+    def _begin(self, assembly: TextAssembly | ByteAssembly, header: DataStream.Header, identity: str) -> object:
+        """Call the handler; there is one."""
+        attributes, encryption = assembly.attributes, assembly.encryption
+        match assembly:
+            case TextAssembly():
+                text_info = core.to_text_info(header, attributes, encryption)
+                take_text = self.texts.find(header.topic)
+                return take_text and take_text(TextStreamReader(text_info, assembly), identity)
+            case ByteAssembly():
+                byte_info = core.to_byte_info(header, attributes, encryption)
+                take_bytes = self.bytes.find(header.topic)
+                return take_bytes and take_bytes(ByteStreamReader(byte_info, assembly), identity)
 
     def participant_left(self, identity: str, sid: str) -> None:
         """What somebody was sending will not come."""

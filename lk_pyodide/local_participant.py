@@ -41,8 +41,8 @@ class LocalParticipant(Publishing[LocalTrackPublication]):
         self._publisher = LocalPublisher(room, self, self._track_ended)
         self._capture = LocalCapture(room, self, self._publisher, self._tasks)
         self._profile = LocalProfile(room, self)
-        self._rpc = Rpc(room, lambda: self.identity)
         self._streams = OutgoingStreams(room, lambda: self._info)
+        self._rpc = Rpc(room, lambda: self.identity, self._streams)
 
     # -- camera, microphone, screen --
 
@@ -337,10 +337,9 @@ class LocalParticipant(Publishing[LocalTrackPublication]):
 
         Args:
             method: its name. A handler that was there before is replaced.
-            handler: gets an :class:`RpcInvocationData` and gives a str of at most 15 360 bytes, or None; it may be
-                ``async``, and is cancelled when the caller waits no longer. It may raise an :class:`RpcError`, which
-                the caller gets; of any other exception the caller learns only that there was one. Without a handler
-                this is a decorator.
+            handler: gets an :class:`RpcInvocationData` and gives a str or None; it may be ``async``, and is cancelled
+                when the caller waits no longer. It may raise an :class:`RpcError`, which the caller gets; of any other
+                exception the caller learns only that there was one. Without a handler this is a decorator.
 
         Returns:
             The handler.
@@ -369,7 +368,8 @@ class LocalParticipant(Publishing[LocalTrackPublication]):
         Args:
             destination_identity: whose.
             method: its name.
-            payload: at most 15 360 bytes of UTF-8; often JSON.
+            payload: often JSON. Of any length, and so is the answer; between us and older clients of others, which
+                know the first version of the protocol only, 15 360 bytes of UTF-8.
             response_timeout: seconds to wait for the answer; None means 15.
 
         Returns:

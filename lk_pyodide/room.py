@@ -185,7 +185,7 @@ class Room(EventSource[EventName]):
 
     def unregister_text_stream_handler(self, topic: str) -> None:
         """Take no more text streams of a topic; nothing happens if it has no handler."""
-        self._context.streams.texts.pop(topic, None)
+        self._context.streams.texts.unregister(topic)
 
     def register_byte_stream_handler(self, topic: str, handler: ByteStreamHandler) -> None:
         """Take the byte streams of a topic, files among them; otherwise as :meth:`register_text_stream_handler`."""
@@ -193,7 +193,7 @@ class Room(EventSource[EventName]):
 
     def unregister_byte_stream_handler(self, topic: str) -> None:
         """Take no more byte streams of a topic; nothing happens if it has no handler."""
-        self._context.streams.bytes.pop(topic, None)
+        self._context.streams.bytes.unregister(topic)
 
     # -- connecting --
 

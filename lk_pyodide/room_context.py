@@ -49,7 +49,7 @@ class RoomContext:
         self.leave = leave
         self.mimebundle = mimebundle
         self.remotes: dict[str, RemoteParticipant] = {}
-        self.streams = IncomingStreams(options.data_stream.max_payload_byte_length if options.data_stream else None)
+        self._streams = IncomingStreams(options.data_stream.max_payload_byte_length if options.data_stream else None)
         self.connecting: asyncio.Task[None] | None = None
         self.connection: Session | None = None
         self._browser = browser
@@ -79,16 +79,17 @@ class RoomContext:
         return self.connection
 
     @property
+    def streams(self) -> IncomingStreams:
+        """What others send us as streams."""
+        return self._streams
+
+    @property
     def server_version(self) -> str:
         """The server's version; empty while there is no connection."""
         if self.connection is None:
             return ""
         join = self.connection.join
         return (join.server_info.version if join.server_info else "") or join.server_version
-
-    def has_remote(self, identity: str) -> bool:
-        """Whether somebody else of this identity is in the room."""
-        return identity in self.remotes
 
     def recipients(self, identities: Sequence[str], /) -> Sequence[ParticipantInfo | None]:
         """Who gets something sent to these, None for somebody who is not here; to nobody named is to all others."""

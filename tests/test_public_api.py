@@ -187,7 +187,7 @@ def test_what_a_module_lists_the_package_has(name: str) -> None:
 FOR_OUR_OWN_USE = {
     # module → what it defines without an underscore and does not list
     "lk_pyodide.devices": {"get_local_devices", "start_screen_capture"},
-    "lk_pyodide.incoming_streams": {"IncomingStreams", "StreamReader"},
+    "lk_pyodide.incoming_streams": {"IncomingStreams", "StreamReader", "Topics"},
     "lk_pyodide.local_track": {"wrap"},
     "lk_pyodide.options": {"merged"},
     "lk_pyodide.outgoing_streams": {"OutgoingStreams", "StreamWriter", "byte_info", "bytes_of"}

@@ -71,6 +71,14 @@ class RequestReason(IntEnum):
     INVALID_REQUEST = 11
 
 
+class Capability(IntEnum):
+    """``ClientInfo.Capability``: what a client can take."""
+
+    CAP_UNUSED = 0
+    CAP_PACKET_TRAILER = 1
+    CAP_COMPRESSION_DEFLATE_RAW = 2
+
+
 class AudioTrackFeature(IntEnum):
     """Properties of an audio track that others may want to know."""
 
@@ -165,7 +173,7 @@ class ParticipantInfo:
     disconnect_reason: DisconnectReason | int = DisconnectReason.UNKNOWN_REASON
     kind_details: tuple[int, ...] = ()
     client_protocol: int = 0
-    capabilities: tuple[int, ...] = ()
+    capabilities: tuple[Capability | int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +188,7 @@ class ClientInfo:
     browser_version: str = ""
     network: str = ""
     client_protocol: int = 0
-    capabilities: tuple[int, ...] = ()
+    capabilities: tuple[Capability | int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from lk_pyodide.core import wire
-from lk_pyodide.core.messages import DataPacket, PacketValue, ParticipantInfo
+from lk_pyodide.core.messages import Capability, DataPacket, PacketValue, ParticipantInfo
 from lk_pyodide.core.stream_messages import DataStream
 from lk_pyodide.errors import DataStreamError, UsageError
 from lk_pyodide.types import ByteStreamInfo, DataStreamErrorReason, EncryptionType, TextStreamInfo
@@ -20,8 +20,6 @@ CHUNK_SIZE = 15_000
 """Bytes of content in a chunk, and of a packet with a header: what data channels carry without cutting it up."""
 INLINE_PROTOCOL = 2
 """``client_protocol`` from which a participant takes a stream in one packet."""
-CAP_COMPRESSION_DEFLATE_RAW = 2
-"""``ClientInfo.Capability`` of those who can unpack."""
 INLINE_TRIAL = 256 * 1024
 """Bytes up to which it is tried whether the content, compressed, fits into one packet."""
 
@@ -40,7 +38,7 @@ def abilities(recipients: Iterable[ParticipantInfo | None]) -> Abilities:
     """What all of these can take; None is somebody who is not known. Nobody at all can take anything."""
     everyone = list(recipients)
     inline = all(info is not None and info.client_protocol >= INLINE_PROTOCOL for info in everyone)
-    deflate = all(info is not None and CAP_COMPRESSION_DEFLATE_RAW in info.capabilities for info in everyone)
+    deflate = all(info is not None and Capability.CAP_COMPRESSION_DEFLATE_RAW in info.capabilities for info in everyone)
     return Abilities(inline, inline and deflate)
 
 

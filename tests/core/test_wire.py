@@ -174,6 +174,7 @@ def _wire_enum(name: str) -> dict[str, int]:
         (m.ClientConfigSetting, "ClientConfigSetting"),
         (m.RequestReason, "RequestResponse.Reason"),
         (m.AudioTrackFeature, "AudioTrackFeature"),
+        (m.Capability, "ClientInfo.Capability"),
         (t.DisconnectReason, "DisconnectReason"),
         (t.VideoQuality, "VideoQuality"),
         (t.ParticipantState, "ParticipantInfo.State"),
