@@ -204,6 +204,11 @@
       await writer.close();
     }
 
+    async beginText(piece, options) {
+      const writer = await this.room.localParticipant.streamText(options);
+      await writer.write(piece);
+    }
+
     registerRpc(method, {code, message, data}) {
       const answers = {
         echo: (payload) => payload,

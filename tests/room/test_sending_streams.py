@@ -1,6 +1,7 @@
 """Streams that we send, with a server that plays everybody else."""
 
 import asyncio
+import os
 import zlib
 from collections.abc import Callable
 from dataclasses import replace
@@ -153,6 +154,15 @@ async def test_a_text_that_is_too_long_for_one_packet(room: Room, server: Server
     await room.local_participant.send_text(text, compress=False)
     assert content_of(await sent(server)).decode() == text
     assert server.packets[0].value.compression == 0  # type: ignore[union-attr]
+
+
+async def test_what_compresses_little_is_not_compressed(room: Room, server: Server) -> None:
+    """A picture, say: that would only take time."""
+    await join(room, server, NEWEST)
+    content = os.urandom(50_000)
+    await room.local_participant.send_file(content)
+    values = await sent(server)
+    assert values[0].compression == 0 and content_of(values) == content
 
 
 async def test_an_empty_text(room: Room, server: Server) -> None:
