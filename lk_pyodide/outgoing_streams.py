@@ -62,14 +62,14 @@ class _Line:
         self._since = asyncio.get_running_loop().time()
 
     async def send(self, packet: DataPacket) -> None:
-        """Send a packet when there is room for it."""
+        """Send a packet when there is room for it; cancelled, it has not been sent."""
+        loop = asyncio.get_running_loop()
+        if loop.time() - self._since > _TURN:
+            await asyncio.sleep(0)
+            self._since = loop.time()
         self._check()
         await self._session.send_packet(packet)
         self._check()
-        now = asyncio.get_running_loop().time()
-        if now - self._since > _TURN:
-            await asyncio.sleep(0)
-            self._since = asyncio.get_running_loop().time()
 
     def _check(self) -> None:
         try:

@@ -427,6 +427,25 @@ async def test_a_write_that_is_cancelled(room: Room, server: Server) -> None:
     assert content_of(await sent(server)) == b"always"
 
 
+async def test_a_long_write_that_is_cancelled_anywhere(
+    room: Room, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whole chunks of it have been sent, each once, and the stream goes on."""
+    monkeypatch.setattr(outgoing_streams, "_TURN", -1.0)
+    await join(room, server, NEWEST)
+    for turns in range(12):
+        server.packets.clear()
+        async with await room.local_participant.stream_bytes("x") as writer:
+            writing = asyncio.create_task(writer.write(bytes(60_000)))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            writing.cancel()
+            await asyncio.wait([writing])
+            await writer.write(b"the rest")
+        content = content_of(await sent(server))
+        assert content.endswith(b"the rest") and (len(content) - 8) % 15_000 == 0
+
+
 async def test_sending_waits_for_room(room: Room, server: Server) -> None:
     """A megabyte waits at most, however much is sent."""
     await join(room, server, OLD)
