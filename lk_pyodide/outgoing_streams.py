@@ -350,7 +350,12 @@ def _new_id() -> str:
 def text_info(
     stream_id: str | None, topic: str, size: int | None, attributes: Attributes, reply_to_id: str | None
 ) -> TextStreamInfo:
-    """What is known of a text that begins now."""
+    """What is known of a text that begins now.
+
+    Raises:
+        UsageError: something of this is no text.
+    """
+    _check_texts(stream_id, topic, reply_to_id, attributes)
     return TextStreamInfo(
         stream_id=stream_id or _new_id(),
         mime_type="text/plain",
@@ -365,7 +370,12 @@ def text_info(
 def byte_info(
     stream_id: str | None, topic: str, size: int | None, attributes: Attributes, name: str, mime_type: str
 ) -> ByteStreamInfo:
-    """What is known of bytes that begin now."""
+    """What is known of bytes that begin now.
+
+    Raises:
+        UsageError: something of this is no text.
+    """
+    _check_texts(stream_id, topic, name, mime_type, attributes)
     return ByteStreamInfo(
         stream_id=stream_id or _new_id(),
         mime_type=mime_type,
@@ -375,3 +385,12 @@ def byte_info(
         attributes=dict(attributes or {}),
         name=name,
     )
+
+
+def _check_texts(*given: object) -> None:
+    for value in given:
+        if isinstance(value, Mapping):
+            pairs: Mapping[object, object] = value
+            _check_texts(*pairs, *pairs.values())
+        elif not isinstance(value, str | None):
+            raise UsageError(f"what is said of a stream is text, not {type(value).__name__}")

@@ -20,7 +20,7 @@ CHUNK_SIZE = 15_000
 """Bytes of content in a chunk, and of a packet with a header: what data channels carry without cutting it up."""
 INLINE_PROTOCOL = 2
 """``client_protocol`` from which a participant takes a stream in one packet."""
-INLINE_TRIAL = 256 * 1024
+INLINE_TRIAL = 64 * 1024
 """Bytes up to which it is tried whether the content, compressed, fits into one packet."""
 
 Deflate = DataStream.CompressionType.DEFLATE_RAW
@@ -156,7 +156,7 @@ def inline(header: DataStream.Header, content: bytes, able: Abilities, address: 
     if able.deflate and len(packed := _deflated(content)) < len(content):
         whole = replace(header, inline_content=packed, compression=Deflate)
     packet = address.packet(whole)
-    return packet if _fits(packet) else None
+    return packet if _fits(packet, whole) else None
 
 
 def _deflated(content: bytes) -> bytes:
@@ -164,8 +164,21 @@ def _deflated(content: bytes) -> bytes:
     return packer.compress(content) + packer.flush()
 
 
-def _fits(packet: DataPacket) -> bool:
-    return len(wire.encode_packet(packet)) <= CHUNK_SIZE
+def _fits(packet: DataPacket, header: DataStream.Header) -> bool:
+    # To encode it only to see how long it is would cost a short call a good part of its time.
+    return _at_most(packet, header) <= CHUNK_SIZE or len(wire.encode_packet(packet)) <= CHUNK_SIZE
+
+
+def _at_most(packet: DataPacket, header: DataStream.Header) -> int:
+    """Bytes that a packet cannot exceed: a character has four of them, and each text comes with a few."""
+    attributes = (*header.attributes, *header.attributes.values())
+    texts = [header.stream_id, header.topic, header.mime_type, packet.participant_identity, *attributes]
+    texts += packet.destination_identities
+    if header.text_header is not None:
+        texts += (header.text_header.reply_to_stream_id, *header.text_header.attached_stream_ids)
+    if header.byte_header is not None:
+        texts.append(header.byte_header.name)
+    return len(header.inline_content or b"") + sum(4 * len(text) + 10 for text in texts) + 100
 
 
 class Outgoing:
@@ -190,7 +203,7 @@ class Outgoing:
             DataStreamError: it would be too large.
         """
         packet = self._address.packet(self._header)
-        if not _fits(packet):
+        if not _fits(packet, self._header):
             raise DataStreamError(
                 f"the header of a stream may have {CHUNK_SIZE} bytes: say less in its attributes",
                 DataStreamErrorReason.HEADER_TOO_LARGE,

@@ -17,6 +17,7 @@ from lk_pyodide.core.stream_messages import DataStream
 from lk_pyodide.core.streams import CHUNK_SIZE, Abilities, Address, Outgoing
 from lk_pyodide.errors import DataStreamError, UsageError
 from lk_pyodide.types import ByteStreamInfo, DataStreamErrorReason, EncryptionType, TextStreamInfo
+from tests.core import strategies as any_
 
 TO_ADA = Address("me", ("ada",))
 ALL, INLINE, NOTHING = Abilities(True, True), Abilities(True, False), Abilities(False, False)
@@ -141,7 +142,7 @@ def test_a_short_text_goes_in_one_packet_where_everyone_can_take_that() -> None:
 
 
 def test_one_packet_can_hold_a_longer_text_when_it_is_compressed() -> None:
-    content = b"again and again, " * 10_000
+    content = b"again and again, " * 3_000
     assert len(content) <= streams.INLINE_TRIAL
     assert streams.inline(HEADER, content, INLINE, TO_ADA) is None
     header = header_of(streams.inline(HEADER, content, ALL, TO_ADA))
@@ -178,6 +179,12 @@ def test_one_packet_is_as_large_as_a_chunk_at_most() -> None:
 )
 def test_whether_compressing_pays_is_seen_from_the_beginning(content: bytes, pays: bool) -> None:
     assert streams.pays(content) == pays
+
+
+@given(any_.messages(DataStream.Header), st.lists(st.text(), max_size=3), st.text())
+def test_what_is_taken_to_fit_fits(header: DataStream.Header, destinations: list[str], sender: str) -> None:
+    packet = Address(sender, tuple(destinations)).packet(header)
+    assert len(wire.encode_packet(packet)) <= streams._at_most(packet, header)
 
 
 # -- in several packets ------------------------------------------------------------------------------------------------

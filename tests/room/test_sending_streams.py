@@ -207,6 +207,9 @@ async def test_what_is_refused_before_it_is_sent(room: Room, server: Server) -> 
         lambda: me.send_text("\ud800"),
         lambda: me.send_text("x", destination_identities="ada"),
         lambda: me.send_text("x", attributes={"a": 5}),  # type: ignore[dict-item]
+        lambda: me.send_text("x", topic=5),  # type: ignore[arg-type]
+        lambda: me.send_bytes(b"x", name=5),  # type: ignore[arg-type]
+        lambda: me.stream_bytes("x", attributes=["a"]),  # type: ignore[arg-type]
         lambda: me.send_text("x", attachments=[5]),
         lambda: me.send_bytes("x"),  # type: ignore[arg-type]
         lambda: me.send_file(5),
