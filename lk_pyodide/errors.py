@@ -9,6 +9,7 @@ The branch says whose fault it was; the class says what happened; ``__cause__`` 
     │   └── UnsupportedHostError             (this Python cannot reach a browser page)
     ├── ConnectError                     could not join: ``reason`` tells why
     ├── RoomDisconnectedError            the room ended while something was awaited
+    ├── ConnectionLostError              the connection broke meanwhile, and is being made anew
     ├── ServerError                      the server refused, or broke the protocol
     │   ├── ProtocolError                    (bytes that are not the protocol)
     │   ├── SignalRequestError               (a request was answered with an error)
@@ -37,6 +38,7 @@ from lk_pyodide.types import ConnectErrorReason, DisconnectReason, MediaDeviceFa
 __all__ = [
     "BrowserError",
     "ConnectError",
+    "ConnectionLostError",
     "DeadlineExceeded",
     "DeviceUnsupportedError",
     "LiveKitError",
@@ -127,6 +129,10 @@ class RoomDisconnectedError(LiveKitError):
     def __init__(self, message: str = "the room is disconnected", reason: DisconnectReason | int | None = None) -> None:
         super().__init__(message)
         self.reason = reason
+
+
+class ConnectionLostError(LiveKitError):
+    """The connection broke while this was awaited; the room goes on once there is another."""
 
 
 class ServerError(LiveKitError):

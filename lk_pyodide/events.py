@@ -166,6 +166,14 @@ class LocalTrackPublished(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class LocalTrackRepublished(Event):
+    """We publish the same publication again after a reconnect, under a new sid."""
+
+    publication: LocalTrackPublication
+    previous_sid: str
+
+
+@dataclass(frozen=True, slots=True)
 class LocalTrackUnpublished(Event):
     """We publish a track no more."""
 
@@ -317,6 +325,7 @@ EventName: TypeAlias = Literal[
     "data_received",
     "disconnected",
     "local_track_published",
+    "local_track_republished",
     "local_track_subscribed",
     "local_track_unpublished",
     "media_devices_changed",
@@ -366,6 +375,7 @@ class RoomEvent:
     DataReceived: Final = "data_received"
     Disconnected: Final = "disconnected"
     LocalTrackPublished: Final = "local_track_published"
+    LocalTrackRepublished: Final = "local_track_republished"
     LocalTrackSubscribed: Final = "local_track_subscribed"
     LocalTrackUnpublished: Final = "local_track_unpublished"
     MediaDevicesChanged: Final = "media_devices_changed"
@@ -405,6 +415,7 @@ __all__ = [
     "Disconnected",
     "EventName",
     "LocalTrackPublished",
+    "LocalTrackRepublished",
     "LocalTrackSubscribed",
     "LocalTrackUnpublished",
     "MediaDevicesChanged",

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeVar, overload
 
 from lk_pyodide.core.messages import DataPacket, ParticipantInfo, UserPacket
-from lk_pyodide.errors import LiveKitError, UsageError
+from lk_pyodide.errors import ConnectionLostError, LiveKitError, UsageError
 from lk_pyodide.local_capture import LocalCapture
 from lk_pyodide.local_profile import LocalProfile
 from lk_pyodide.local_publishing import LocalPublisher
@@ -281,6 +281,17 @@ class LocalParticipant(Publishing[LocalTrackPublication]):
             self._capture.stop_screen_share()
         elif not publication.muted:
             publication.mute()
+
+    def _interrupted(self) -> None:
+        """The connection broke."""
+        self._profile.fail_all(ConnectionLostError("the connection broke"))
+        self._publisher.interrupted()
+
+    async def _republish(self) -> None:
+        await self._publisher.republish()
+
+    def _tell_republished(self) -> None:
+        self._publisher.tell_republished()
 
     async def _left(self, error: LiveKitError, *, stop_tracks: bool) -> None:
         """The room is over: nothing stays published, nobody waits."""

@@ -42,7 +42,7 @@ class Room(EventSource[EventName]):
     def __init__(self, options: RoomOptions | None = None, *, browser: Browser | None = None) -> None:
         super().__init__(ev.ROOM_EVENTS)
         self._context = RoomContext(
-            merged(options, RoomOptions()), browser, self._emit, self._start_leaving, self._mimebundle
+            merged(options, RoomOptions()), browser, self._emit, self._set_state, self._start_leaving, self._mimebundle
         )
         self._state = ConnectionState.DISCONNECTED
         self._waiting = 0

@@ -25,7 +25,7 @@ from lk_pyodide.participant import Participant, RemoteParticipant
 from lk_pyodide.publication import LocalTrackPublication, TrackPublication
 from lk_pyodide.session.session import Session, SessionState
 from lk_pyodide.session.tasks import TaskSet
-from lk_pyodide.types import DisconnectReason, TrackKind
+from lk_pyodide.types import ConnectionState, DisconnectReason, TrackKind
 
 _log = get_logger("room")
 
@@ -37,6 +37,7 @@ class RoomContext:
         options: the room's options.
         browser: the page; found out when it is first needed.
         emit: tells an event.
+        set_state: changes the room's state.
         leave: starts to leave the room, unless that is under way: why, and whether to end our tracks.
         mimebundle: what a notebook displays of a participant.
     """
@@ -46,11 +47,13 @@ class RoomContext:
         options: RoomOptions,
         browser: Browser | None,
         emit: Callable[[Event], None],
+        set_state: Callable[[ConnectionState], None],
         leave: Callable[[DisconnectReason | int, bool], None],
         mimebundle: Callable[[Participant | None], dict[str, str]],
     ) -> None:
         self.options = options
         self.emit = emit
+        self.set_state = set_state
         self.leave = leave
         self.mimebundle = mimebundle
         self.remotes: dict[str, RemoteParticipant] = {}
@@ -101,7 +104,7 @@ class RoomContext:
         return self.connection is not None and self.connection.state is SessionState.CONNECTED
 
     async def wait_connected(self) -> None:
-        """Wait for a connect that is under way.
+        """Wait for a connect that is under way, or for the connection to be back.
 
         Raises:
             UnexpectedConnectionState: there is none, or it failed.
@@ -109,8 +112,7 @@ class RoomContext:
         if self.connecting is not None:
             with contextlib.suppress(LiveKitError):
                 await asyncio.shield(self.connecting)
-        if not self.is_connected:
-            raise UnexpectedConnectionState("the room is not connected")
+        await self.session.wait_connected()
 
     def local_track_published(self, publication: LocalTrackPublication, track: LocalTrack) -> None:
         """We publish a track."""
@@ -118,6 +120,11 @@ class RoomContext:
         for kind, source in SOURCES.items():
             if track.source == source and track.device_id:
                 self.device_changed(kind, track.device_id)
+
+    def local_track_republished(self, publication: LocalTrackPublication, track: LocalTrack, previous_sid: str) -> None:
+        """We publish a track again."""
+        self.emit(ev.LocalTrackPublished(publication, track))
+        self.emit(ev.LocalTrackRepublished(publication, previous_sid))
 
     def local_track_unpublished(self, publication: LocalTrackPublication) -> None:
         """We publish a track no more."""

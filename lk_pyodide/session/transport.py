@@ -19,7 +19,7 @@ from lk_pyodide.browser.api import SessionDescription as Description
 from lk_pyodide.core import sdp
 from lk_pyodide.core.messages import SessionDescription, SignalTarget, TrickleRequest
 from lk_pyodide.core.negotiation import Negotiation
-from lk_pyodide.errors import BrowserError, LiveKitError, NegotiationError, RoomDisconnectedError
+from lk_pyodide.errors import BrowserError, LiveKitError, NegotiationError
 from lk_pyodide.logging import get_logger
 from lk_pyodide.session.tasks import TaskSet, Waiters
 
@@ -195,13 +195,17 @@ class Transport:
         """Whether media can flow."""
         return self.pc.connection_state == "connected"
 
-    async def close(self) -> None:
-        """Close for good."""
+    async def close(self, error: LiveKitError) -> None:
+        """Close for good.
+
+        Args:
+            error: for who waits for an answer.
+        """
         self._closed = True
         if self._due is not None:
             self._due.cancel()
             self._due = None
-        self._answers.fail_all(RoomDisconnectedError())
+        self._answers.fail_all(error)
         self.pc.close()
         await self._tasks.close()
 

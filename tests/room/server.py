@@ -45,8 +45,11 @@ class Server:
         others: who is there when the client joins.
         permission: what the client may do.
         version: the server's own.
-        answers_tracks: whether an AddTrackRequest is granted.
+        answers_tracks: whether an AddTrackRequest is answered.
+        refused_sources: from where no track is taken.
+        tokens: what the client joined with, in order.
         ping: interval and timeout, in seconds; 0 is none.
+        refusals: what is done to the next joins, in order, instead of answering them.
     """
 
     def __init__(self) -> None:
@@ -59,9 +62,12 @@ class Server:
             can_subscribe=True, can_publish=True, can_publish_data=True, can_update_metadata=True
         )
         self.answers_tracks = True
+        self.refused_sources: set[TrackSource] = set()
+        self.tokens: list[str] = []
         self.version = "1.13.5"
         self.ping: tuple[int, int] = (0, 0)
         self.joins = 0
+        self.refusals: list[Callable[[FakeServerSocket], None]] = []
         self.pc: FakePeerConnection | None = None
         self._page = FakeBrowser(network=self.browser.network)
         self._socket: FakeServerSocket | None = None
@@ -72,9 +78,14 @@ class Server:
         self.browser.serve(f"{URL}/rtc/v1", self._serve)
 
     async def _serve(self, socket: FakeServerSocket) -> None:
+        if self.refusals:
+            self.refusals.pop(0)(socket)
+            return
         self._socket = socket
         self.joins += 1
-        request = wire.decode_join_request(parse_qs(urlsplit(socket.url).query)["join_request"][0])
+        query = parse_qs(urlsplit(socket.url).query)
+        self.tokens += query["access_token"]
+        request = wire.decode_join_request(query["join_request"][0])
         self.pc = self._page.new_peer_connection(RtcConfig(), self)
         join = m.JoinResponse(
             room=m.Room(sid="RM_1", name="fake"),
@@ -102,6 +113,8 @@ class Server:
             case m.TrickleRequest():
                 assert self.pc is not None
                 self.pc.add_ice_candidate(message.candidateInit)
+            case m.AddTrackRequest() if message.source in self.refused_sources:
+                await self.say(m.RequestResponse(0, m.RequestReason.NOT_ALLOWED, "not you", add_track=message))
             case m.AddTrackRequest() if self.answers_tracks:
                 info = m.TrackInfo(f"TR_{next(self._numbers)}", message.type, source=message.source, name=message.name)
                 await self.say(m.TrackPublishedResponse(message.cid, info))

@@ -398,11 +398,10 @@ async def test_speakers_quality_streams_and_the_room(room: Room, server: Server)
     [
         (m.LeaveRequest(reason=DisconnectReason.ROOM_DELETED), DisconnectReason.ROOM_DELETED),
         (m.LeaveRequest(reason=99, action=99), 99),
-        (None, DisconnectReason.SIGNAL_CLOSE),
     ],
-    ids=["leave", "unknown reason and action", "broken"],
+    ids=["leave", "unknown reason and action"],
 )
-async def test_the_other_side_ends_it(room: Room, server: Server, end: m.LeaveRequest | None, reason: int) -> None:
+async def test_the_other_side_ends_it(room: Room, server: Server, end: m.LeaveRequest, reason: int) -> None:
     """disconnected(reason) once; whoever waits is told; nothing works any more."""
     await room.connect(URL, "token")
     await room.local_participant.set_microphone_enabled(True)
@@ -414,10 +413,7 @@ async def test_the_other_side_ends_it(room: Room, server: Server, end: m.LeaveRe
 
     collecting = asyncio.create_task(collect())
     await asyncio.sleep(0)
-    if end is not None:
-        await server.say(end)
-    else:
-        server.break_connection()
+    await server.say(end)
     with pytest.raises(RoomDisconnectedError) as caught:
         await asyncio.wait_for(waiting, 5)
     assert caught.value.reason == reason

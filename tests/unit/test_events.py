@@ -34,6 +34,7 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     "track_muted": ("participant", "publication"),
     "track_unmuted": ("participant", "publication"),
     "local_track_published": ("publication", "track"),
+    "local_track_republished": ("publication", "previous_sid"),
     "local_track_unpublished": ("publication",),
     "local_track_subscribed": ("track",),
     "participant_metadata_changed": ("participant", "old_metadata", "new_metadata"),
