@@ -339,6 +339,10 @@ class BroadcastChannel(Protocol):
 class Lock(Protocol):
     """A Web Lock that is held (https://w3c.github.io/web-locks/). It goes when this Python goes."""
 
+    async def lost(self) -> None:
+        """Wait until somebody has stolen it. That may never be: cancel it."""
+        ...
+
     def release(self) -> None: ...
 
 
@@ -458,8 +462,12 @@ class Browser(Protocol):
 
     def watch_page(self, handler: PageHandler, /) -> Subscription: ...
     def open_broadcast_channel(self, name: str, handler: BroadcastHandler, /) -> BroadcastChannel: ...
-    async def request_lock(self, name: str, /) -> Lock:
+    async def request_lock(self, name: str, /, *, steal: bool = False) -> Lock:
         """Wait for a lock that one holder has at a time, in the order of asking.
+
+        Args:
+            name: the lock's, among all tabs of this origin.
+            steal: take it from who has it, at once: for a tab that is frozen and cannot let go.
 
         Raises:
             DeviceUnsupportedError: the page has no locks, as it is not secure.

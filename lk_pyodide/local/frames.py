@@ -62,9 +62,9 @@ def lock_of_host(address: str) -> str:
     return f"lk_pyodide local host {address}"
 
 
-def lock_of_client(key: str) -> str:
-    """A connection's client holds this lock as long as it lives."""
-    return f"lk_pyodide local client {key}"
+def lock_of(name: str) -> str:
+    """Whoever speaks under this name, host or client, holds this lock as long as it lives."""
+    return f"lk_pyodide local member {name}"
 
 
 def channel_of(address: str) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import secrets
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from urllib.parse import parse_qs, urlsplit
 
 from lk_pyodide.browser.api import Browser
@@ -30,13 +31,16 @@ class Host:
 
     Args:
         browser: the page.
+        name: its own, on the channel.
         address: what it is known by.
         keys: secrets by key, for tokens.
         on_idle: told when the last room has ended.
     """
 
-    def __init__(self, browser: Browser, address: str, keys: Mapping[str, str], on_idle: Callable[[], object]) -> None:
-        self.name = secrets.token_hex(8)
+    def __init__(
+        self, browser: Browser, name: str, address: str, keys: Mapping[str, str], on_idle: Callable[[], object]
+    ) -> None:
+        self.name = name
         self._browser = browser
         self._keys = keys
         self._on_idle = on_idle
@@ -44,8 +48,25 @@ class Host:
         self._clients: dict[str, HostedRoom] = {}
         self._tasks = TaskSet()
         self._channel = browser.open_broadcast_channel(frames.channel_of(address), self)
-        self.post(EVERYONE, frames.HOST)
-        _log.info("this tab is the server of local://%s", address)
+
+    @classmethod
+    @contextlib.asynccontextmanager
+    async def serving(
+        cls, browser: Browser, address: str, keys: Mapping[str, str], on_idle: Callable[[], object]
+    ) -> AsyncIterator[Host]:
+        """Be the server, for the time of the block."""
+        name = secrets.token_hex(8)
+        lock = await browser.request_lock(frames.lock_of(name))
+        try:
+            host = cls(browser, name, address, keys, on_idle)
+            host.post(EVERYONE, frames.HOST)
+            _log.info("this tab is the server of local://%s", address)
+            try:
+                yield host
+            finally:
+                host.close()
+        finally:
+            lock.release()
 
     @property
     def is_idle(self) -> bool:
@@ -105,7 +126,7 @@ class Host:
 
     async def _outlive(self, key: str) -> None:
         """A client holds its lock as long as it lives: when we get it, the client has gone."""
-        lock = await self._browser.request_lock(frames.lock_of_client(key))
+        lock = await self._browser.request_lock(frames.lock_of(key))
         lock.release()
         if (room := self._clients.get(key)) is not None:
             room.on_lost(key)

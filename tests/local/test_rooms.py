@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
 
 import pytest
-import pytest_asyncio
 
 from lk_pyodide import (
     AccessToken,
@@ -17,44 +15,15 @@ from lk_pyodide import (
     ParticipantConnected,
     ParticipantDisconnected,
     ParticipantMetadataChanged,
-    Room,
     TrackKind,
     TrackMuted,
     TrackSubscribed,
     TrackUnsubscribed,
-    VideoGrants,
 )
-from lk_pyodide.browser.fake import FakeNetwork
-from lk_pyodide.testing import FakeBrowser
-
-Tab = Callable[[], Room]
+from tests.local.conftest import Tabs, token
 
 
-def token(identity: str, **grants: object) -> str:
-    allowed = VideoGrants(room_join=True, room="lesson", can_update_own_metadata=True, **grants)  # type: ignore[arg-type]
-    return AccessToken().with_identity(identity).with_name(identity.title()).with_grants(allowed).to_jwt()
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def tab() -> AsyncIterator[Tab]:
-    """Makes rooms, each in a tab of its own; what a tab leaves open is an error."""
-    network, browsers, rooms = FakeNetwork(), list[FakeBrowser](), list[Room]()
-
-    def make() -> Room:
-        browsers.append(FakeBrowser(network=network))
-        rooms.append(Room(browser=browsers[-1]))
-        return rooms[-1]
-
-    yield make
-    for room in rooms:
-        await room.disconnect()
-    await asyncio.sleep(0.05)  # whoever was the host closes what it had
-    for browser in browsers:
-        assert browser.get_open() == []
-        await browser.aclose()
-
-
-async def test_one_is_alone(tab: Tab) -> None:
+async def test_one_is_alone(tab: Tabs) -> None:
     room = tab()
     await room.connect("local://", token("ada"))
     assert (room.name, room.local_participant.name) == ("lesson", "Ada")
@@ -63,7 +32,7 @@ async def test_one_is_alone(tab: Tab) -> None:
     assert room.server_info.region == "local"
 
 
-async def test_two_meet(tab: Tab) -> None:
+async def test_two_meet(tab: Tabs) -> None:
     ada, ben = tab(), tab()
     await ada.connect("local://", token("ada"))
     came = asyncio.ensure_future(ada.wait_for(ParticipantConnected, timeout=5))
@@ -81,7 +50,7 @@ async def test_two_meet(tab: Tab) -> None:
     assert (await gone).participant.identity == "ben"
 
 
-async def test_media(tab: Tab) -> None:
+async def test_media(tab: Tabs) -> None:
     ada, ben = tab(), tab()
     await ada.connect("local://", token("ada"))
     await ben.connect("local://", token("ben"))
@@ -105,7 +74,7 @@ async def test_media(tab: Tab) -> None:
     assert (await ended).publication.sid == event.publication.sid
 
 
-async def test_data_and_calls(tab: Tab) -> None:
+async def test_data_and_calls(tab: Tabs) -> None:
     ada, ben, eve = tab(), tab(), tab()
     for room, name in ((ada, "ada"), (ben, "ben"), (eve, "eve")):
         await room.connect("local://", token(name))
@@ -120,7 +89,7 @@ async def test_data_and_calls(tab: Tab) -> None:
     assert reply == "abab"
 
 
-async def test_tokens_are_checked(tab: Tab) -> None:
+async def test_tokens_are_checked(tab: Tabs) -> None:
     room = tab()
     for wrong in ("nonsense", AccessToken("devkey", "another").with_identity("ada").to_jwt()):
         with pytest.raises(ConnectError) as caught:
@@ -128,7 +97,7 @@ async def test_tokens_are_checked(tab: Tab) -> None:
         assert (caught.value.status, caught.value.reason.name) == (401, "NOT_ALLOWED")
 
 
-async def test_the_same_identity(tab: Tab) -> None:
+async def test_the_same_identity(tab: Tabs) -> None:
     first, second = tab(), tab()
     await first.connect("local://", token("ada"))
     ended = asyncio.ensure_future(first.wait_for(Disconnected, timeout=5))
@@ -137,7 +106,7 @@ async def test_the_same_identity(tab: Tab) -> None:
     assert (await ended).reason == DisconnectReason.DUPLICATE_IDENTITY
 
 
-async def test_addresses_are_apart(tab: Tab) -> None:
+async def test_addresses_are_apart(tab: Tabs) -> None:
     ada, ben = tab(), tab()
     await ada.connect("local://", token("ada"))
     await ben.connect("local://elsewhere", token("ben"))

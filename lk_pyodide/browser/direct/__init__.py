@@ -82,9 +82,9 @@ class DirectBrowser:
         """Speak with the other tabs."""
         return DirectBroadcastChannel(name, handler)
 
-    async def request_lock(self, name: str, /) -> DirectLock:
+    async def request_lock(self, name: str, /, *, steal: bool = False) -> DirectLock:
         """Wait for a lock."""
-        return await request_lock(name)
+        return await request_lock(name, steal=steal)
 
     async def fetch(
         self, url: str, /, *, method: str = "GET", headers: Mapping[str, str] | None = None, timeout: float = 5.0

@@ -41,8 +41,13 @@ class DirectBroadcastChannel:
 class DirectLock:
     """A lock that is held."""
 
-    def __init__(self, js_release: Js) -> None:
+    def __init__(self, js_release: Js, stolen: asyncio.Event) -> None:
         self._js_release: Js = js_release
+        self._stolen = stolen
+
+    async def lost(self) -> None:
+        """Wait until somebody has stolen it."""
+        await self._stolen.wait()
 
     def release(self) -> None:
         """Let the next one have it."""
@@ -51,7 +56,7 @@ class DirectLock:
             release()
 
 
-async def request_lock(name: str) -> DirectLock:
+async def request_lock(name: str, *, steal: bool = False) -> DirectLock:
     """Wait for a lock; whoever stops waiting gives up the place in the queue."""
     js_locks: Js = getattr(js.navigator, "locks", None)
     if is_nothing(js_locks):
@@ -59,8 +64,10 @@ async def request_lock(name: str) -> DirectLock:
     held: asyncio.Future[None] = asyncio.get_running_loop().create_future()
     js_until = js.Promise.withResolvers()
     js_controller = js.AbortController.new()
-    js_options = to_js_json({})
-    js_options.signal = js_controller.signal
+    js_options = to_js_json({"steal": steal})
+    if not steal:  # the standard allows one or the other
+        js_options.signal = js_controller.signal
+    stolen = asyncio.Event()
 
     def hold(_lock: Js) -> Js:
         if held.done():
@@ -70,7 +77,7 @@ async def request_lock(name: str) -> DirectLock:
         return js_until.promise
 
     callback = call_once(hold)
-    forget(js_locks.request(name, js_options, callback))
+    forget(js_locks.request(name, js_options, callback), lambda _error: stolen.set())
     try:
         await held
     except asyncio.CancelledError:
@@ -79,4 +86,4 @@ async def request_lock(name: str) -> DirectLock:
             js_controller.abort()
             callback.destroy()
         raise
-    return DirectLock(js_until.resolve)
+    return DirectLock(js_until.resolve, stolen)

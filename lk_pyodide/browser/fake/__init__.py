@@ -101,6 +101,8 @@ class FakeBrowser:
         self.refuse_sdp: Callable[[str], bool] = lambda _: False
         self.playback_blocked = False
         self.fetched: list[FakeRequest] = []
+        self.awake = asyncio.Event()
+        self.awake.set()
         self._info = info
         self._media_devices = FakeMediaDevices(self)
         self._endpoints: dict[str, Endpoint] = {}
@@ -149,10 +151,10 @@ class FakeBrowser:
         """Speak with the other browsers of the network."""
         return FakeBroadcastChannel(self, name, handler)
 
-    async def request_lock(self, name: str, /) -> FakeLock:
+    async def request_lock(self, name: str, /, *, steal: bool = False) -> FakeLock:
         """Wait for a lock."""
-        await self.network.tabs.request(name)
-        return FakeLock(self, name)
+        await self.awake.wait()
+        return FakeLock(self, name, await self.network.tabs.request(name, steal=steal))
 
     async def fetch(
         self, url: str, /, *, method: str = "GET", headers: Mapping[str, str] | None = None, timeout: float = 5.0
@@ -201,6 +203,24 @@ class FakeBrowser:
         for socket in self._get(FakeWebSocket):
             socket.say_last_words()
         self._tell(lambda handler: handler.on_page_hide())
+
+    def freeze(self) -> None:
+        """The tab is suspended: it says nothing to other tabs and hears nothing of them. It keeps its locks."""
+        self.awake.clear()
+
+    def thaw(self) -> None:
+        """It goes on, and hears what has been said meanwhile."""
+        self.awake.set()
+        for channel in self._get(FakeBroadcastChannel):
+            channel.catch_up()
+
+    def crash(self) -> None:
+        """The tab is gone, with its locks and its connections, and without a word."""
+        self.awake.clear()
+        for lock in self._get(FakeLock):
+            lock.release()
+        for pc in self._get(FakePeerConnection):
+            pc.close()
 
     def set_online(self, online: bool) -> None:
         """The network comes or goes (but nothing breaks by that)."""
