@@ -240,14 +240,15 @@ def decode_packet(data: bytes) -> m.DataPacket:
     return dataclasses.replace(_read(packet, m.DataPacket), value=value)
 
 
-def readdress_packet(data: bytes, identity: str, sid: str) -> bytes:
-    """Put a packet's true sender in, and leave the rest of it as it is, whatever kind it is of.
+def readdress_packet(data: bytes, identity: str, sid: str, *, is_reliable: bool) -> bytes:
+    """Put in who sent a packet, and how, and leave the rest of it as it is, whatever it holds.
 
     Raises:
         ProtocolError: the bytes are no DataPacket.
     """
     packet = _parse("DataPacket", data)
     packet.participant_identity, packet.participant_sid = identity, sid
+    packet.kind = 0 if is_reliable else 1
     if packet.WhichOneof("value") == "user":  # older clients look there
         packet.user.participant_identity, packet.user.participant_sid = identity, sid
     return _serialize(packet)
