@@ -7,7 +7,6 @@ who waits for its answer in vain takes the lock away.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from weakref import WeakKeyDictionary
 

@@ -89,6 +89,22 @@ async def test_data_and_calls(tab: Tabs) -> None:
     assert reply == "abab"
 
 
+async def test_data_for_who_is_just_coming(tab: Tabs) -> None:
+    """What is sent as soon as somebody is seen arrives, though its connection is not up yet."""
+    ada, ben = tab(), tab()
+    await ada.connect("local://", token("ada"))
+
+    @ada.on(ParticipantConnected)
+    async def greet(_event: ParticipantConnected) -> None:
+        await ada.local_participant.publish_data(b"1")
+        await ada.local_participant.publish_data(b"2")
+
+    heard = asyncio.Queue[bytes]()
+    ben.on(DataReceived, lambda event: heard.put_nowait(event.packet.data))
+    await ben.connect("local://", token("ben"))
+    assert [await asyncio.wait_for(heard.get(), 5) for _ in range(2)] == [b"1", b"2"]
+
+
 async def test_tokens_are_checked(tab: Tabs) -> None:
     room = tab()
     for wrong in ("nonsense", AccessToken("devkey", "another").with_identity("ada").to_jwt()):
