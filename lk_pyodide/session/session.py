@@ -37,6 +37,10 @@ from lk_pyodide.types import ConnectErrorReason, DisconnectReason
 _log = get_logger("session")
 
 
+MAX_BREAKS = 2
+"""How often a join that breaks before media is connected is begun anew."""
+
+
 class SessionState(Enum):
     """Where the stay stands. REJOINED is a connection on which the room's own tracks are being published again."""
 
@@ -160,8 +164,12 @@ class Session:
     # -- joining --
 
     async def _establish(self) -> list[ParticipantInfo]:
-        """Make a connection; the old protocol is tried where the current one is not known."""
-        attempts = max(1, self._options.max_retries or 1)
+        """Make a connection.
+
+        It is tried again with the old protocol where the current one is not known, and at once when it broke before
+        media was connected: the server then tells us other ways (livekit-server prefers TCP after a failure of UDP).
+        """
+        attempts, breaks = max(1, self._options.max_retries or 1), 0
         while True:
             attempts -= 1
             self._held.clear()
@@ -177,7 +185,9 @@ class Session:
                 return await connection.open(self._server, self._token)
             except BaseException as error:
                 await connection.close(RoomDisconnectedError("the room could not be joined"))
-                if not isinstance(error, ConnectError) or not self._may_retry(error, attempts):
+                broken = connection.loss is not None and not connection.loss.final and breaks < MAX_BREAKS
+                breaks += broken
+                if not isinstance(error, ConnectError) or not (broken or self._may_retry(error, attempts)):
                     raise
 
     def _may_retry(self, error: ConnectError, attempts: int) -> bool:
