@@ -6,37 +6,20 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from lk_pyodide import AccessToken, VideoGrants
-from tests.harness.js_peer import JsPeer
 from tests.harness.pages import Browser
-from tests.harness.paths import HARNESS
 from tests.harness.peers import AT_ONCE, Peer, RpcOutcome
 from tests.harness.py_peer import PyPeer
 from tests.harness.python_page import PythonPage
 from tests.harness.site import Site
+from tests.harness.venues import UNTIL_NO_LOCAL_SERVER, LocalJsPeer, LocalServer
 
-URL = "local://"
-
-
-def _token(identity: str, room: str) -> str:
-    """By the development key, the one that rooms without a backend know."""
-    grants = VideoGrants(room_join=True, room=room, can_update_own_metadata=True)
-    return AccessToken().with_identity(identity).with_grants(grants).to_jwt()
-
-
-_UNTIL_UNLOCKED = """(async () => {
-  for (;;) {
-    const {held, pending} = await navigator.locks.query();
-    if (![...held, ...pending].some(({name}) => name.startsWith("lk_pyodide local"))) return;
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-})()"""
+URL = LocalServer.url
+_token = LocalServer().token
 
 
 async def _server_gone(tab: PythonPage) -> None:
-    """The tab that is the server goes on until everyone has left, also those who left before."""
     async with asyncio.timeout(10):
-        await tab.page.evaluate(_UNTIL_UNLOCKED)
+        await tab.page.evaluate(UNTIL_NO_LOCAL_SERVER)
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -130,12 +113,10 @@ async def test_the_server_is_closed(browser: Browser, site: Site, room_name: str
 async def test_livekit_client_joins_too(browser: Browser, site: Site, room_name: str) -> None:
     """The other client, pointed at a local:// room by a WebSocket of ours, sees and is seen, as at any server."""
     tab = await PythonPage.open(browser, site)
-    page = await browser.new_page()
-    await page.preload((HARNESS / "local_websocket.js").read_text())
-    await page.goto(site.url("/harness/js_peer.html"))
-    ours, js = PyPeer(tab), JsPeer(page)
+    page = await LocalJsPeer.open_page(browser, site)
+    ours, js = PyPeer(tab), LocalJsPeer(page)
     await ours.connect(URL, _token("ada", room_name))
-    await js.connect("ws://local.invalid", _token("js", room_name))
+    await js.connect(URL, _token("js", room_name))
     pairs: list[tuple[Peer, Peer]] = [(ours, js), (js, ours)]
     for looker, other in pairs:
         await looker.wait_remote(other.identity)
