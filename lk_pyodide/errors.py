@@ -8,6 +8,7 @@ The branch says whose fault it was; the class says what happened; ``__cause__`` 
     │   ├── TrackInvalidError                (not a track that can be used here)
     │   └── UnsupportedHostError             (this Python cannot reach a browser page)
     ├── ConnectError                     could not join: ``reason`` tells why
+    │   └── TokenSourceError                 (nobody said where to join, and with which token)
     ├── RoomDisconnectedError            the room ended while something was awaited
     ├── ConnectionLostError              the connection broke meanwhile, and is being made anew
     ├── ServerError                      the server refused, or broke the protocol
@@ -52,6 +53,7 @@ __all__ = [
     "RpcError",
     "ServerError",
     "SignalRequestError",
+    "TokenSourceError",
     "TrackInvalidError",
     "UnexpectedConnectionState",
     "UnpublishTrackError",
@@ -116,6 +118,10 @@ class ConnectError(LiveKitError):
         self.reason = reason
         self.status = status
         self.disconnect_reason = disconnect_reason
+
+
+class TokenSourceError(ConnectError):
+    """A token source did not say where to join, and with which token."""
 
 
 class RoomDisconnectedError(LiveKitError):

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
 from lk_pyodide import events as ev
 from lk_pyodide.browser.api import Browser
 from lk_pyodide.browser.current import current
 from lk_pyodide.emitter import Event
-from lk_pyodide.errors import BrowserError, LiveKitError, UnexpectedConnectionState
+from lk_pyodide.errors import BrowserError, ConnectError, LiveKitError, UnexpectedConnectionState
 from lk_pyodide.local_track import LocalTrack
 from lk_pyodide.logging import get_logger
 from lk_pyodide.options import RoomOptions
@@ -18,7 +18,8 @@ from lk_pyodide.participant import Participant, RemoteParticipant
 from lk_pyodide.publication import LocalTrackPublication, TrackPublication
 from lk_pyodide.session.session import Session, SessionState
 from lk_pyodide.session.tasks import TaskSet
-from lk_pyodide.types import ConnectionState, DisconnectReason, TrackKind
+from lk_pyodide.token_source import TokenSource
+from lk_pyodide.types import ConnectErrorReason, ConnectionState, DisconnectReason, TokenSourceResponse, TrackKind
 
 _log = get_logger("room")
 
@@ -52,7 +53,29 @@ class RoomContext:
         self.remotes: dict[str, RemoteParticipant] = {}
         self.connecting: asyncio.Task[None] | None = None
         self.connection: Session | None = None
+        self.token_source: TokenSource | None = None
         self._browser = browser
+
+    # -- for the room --
+
+    @contextlib.asynccontextmanager
+    async def credentials(self) -> AsyncIterator[TokenSourceResponse]:
+        """Ask where to join, and with which token. A token with which joining is then refused is not given again.
+
+        Raises:
+            TokenSourceError: the token source does not say.
+            UnexpectedConnectionState: nobody has called ``connect()``.
+        """
+        source = self.token_source
+        if source is None:
+            raise UnexpectedConnectionState("the room was never connected")
+        response = await source.fetch()
+        try:
+            yield response
+        except ConnectError as error:
+            if error.reason is ConnectErrorReason.NOT_ALLOWED:
+                source._forget()
+            raise
 
     # -- for the nouns --
 

@@ -42,7 +42,7 @@ CONTRACT = {
         LocalParticipant RemoteParticipant Participant LocalTrack LocalAudioTrack LocalVideoTrack RemoteTrack
         RemoteAudioTrack RemoteVideoTrack TrackPublication LocalTrackPublication RemoteTrackPublication AttachedElement
         TrackSubscribed ParticipantConnected Disconnected DataPacket create_local_tracks set_log_level
-        RpcInvocationData""",
+        RpcInvocationData TokenSource TokenSourceFetchOptions TokenSourceResponse TokenSourceError""",
     "Room": """on once off wait_for events connect disconnect prepare_connection name state connection_state isconnected
         sid get_sid metadata local_participant remote_participants get_local_devices can_playback_audio
         can_playback_video start_audio start_video get_participant_by_identity active_speakers num_participants
@@ -57,6 +57,7 @@ CONTRACT = {
     "TrackPublication": "sid name kind source muted mime_type simulcasted dimensions track",
     "RemoteTrackPublication": "set_subscribed subscribed track",
     "AttachedElement": "mount detach",
+    "TokenSource": "literal custom endpoint development_token_server fetch",
 }
 PROMISED = [
     pytest.param(owner, name, id=f"{owner}.{name}") for owner, names in CONTRACT.items() for name in names.split()
@@ -90,6 +91,9 @@ VISIBLE = {
     "RemoteAudioTrack": "",
     "RemoteVideoTrack": "",
     "AttachedElement": "detach element mount",
+    "TokenSource": "custom development_token_server endpoint fetch literal",
+    "TokenSourceConfigurable": "",
+    "TokenSourceFixed": "",
 }
 
 

@@ -475,5 +475,26 @@ class Browser(Protocol):
         ...
 
     async def fetch(
-        self, url: str, /, *, method: str = "GET", headers: Mapping[str, str] | None = None, timeout: float = 5.0
-    ) -> FetchResult: ...
+        self,
+        url: str,
+        /,
+        *,
+        method: str = "GET",
+        headers: Mapping[str, str] | None = None,
+        body: str | None = None,
+        timeout: float = 5.0,
+    ) -> FetchResult:
+        """Make an HTTP request and read the answer's text.
+
+        Args:
+            url: an absolute address.
+            method: ``GET`` and ``HEAD`` have no body.
+            headers: a body without a ``Content-Type`` here is ``text/plain``.
+            body: what to send, as UTF-8.
+            timeout: seconds for all of it.
+
+        Raises:
+            BrowserError: the server was not reached, or does not let this page read its answers.
+            DeadlineExceeded: it took longer.
+        """
+        ...

@@ -53,6 +53,7 @@ def test_the_list_is_complete() -> None:
 ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "ConnectError": ("text", ConnectErrorReason.TIMEOUT),
     "SignalRequestError": ("text", "NOT_ALLOWED"),
+    "TokenSourceError": ("text", ConnectErrorReason.TIMEOUT),
     "RpcError": (1500, "text"),
 }
 

@@ -87,10 +87,17 @@ class DirectBrowser:
         return await request_lock(name, steal=steal)
 
     async def fetch(
-        self, url: str, /, *, method: str = "GET", headers: Mapping[str, str] | None = None, timeout: float = 5.0
+        self,
+        url: str,
+        /,
+        *,
+        method: str = "GET",
+        headers: Mapping[str, str] | None = None,
+        body: str | None = None,
+        timeout: float = 5.0,
     ) -> FetchResult:
         """Make an HTTP request."""
-        return await fetch(url, method, headers or {}, timeout)
+        return await fetch(url, method, headers or {}, body, timeout)
 
 
 _NOT_CODECS = ("rtx", "red", "ulpfec", "flexfec-03", "flexfec")

@@ -53,10 +53,11 @@ FakeAnswer: TypeAlias = "FetchResult | BrowserError | Callable[[FakeRequest], Fe
 class FakeRequest:
     """What ``fetch`` was asked for."""
 
-    def __init__(self, url: str, method: str, headers: Mapping[str, str]) -> None:
+    def __init__(self, url: str, method: str, headers: Mapping[str, str], body: str | None) -> None:
         self.url = url
         self.method = method
         self.headers = dict(headers)
+        self.body = body
 
 
 class FakePageWatch:
@@ -157,12 +158,21 @@ class FakeBrowser:
         return FakeLock(self, name, await self.network.tabs.request(name, steal=steal))
 
     async def fetch(
-        self, url: str, /, *, method: str = "GET", headers: Mapping[str, str] | None = None, timeout: float = 5.0
+        self,
+        url: str,
+        /,
+        *,
+        method: str = "GET",
+        headers: Mapping[str, str] | None = None,
+        body: str | None = None,
+        timeout: float = 5.0,
     ) -> FetchResult:
         """Make an HTTP request to what :meth:`respond` registered."""
-        request = FakeRequest(url, method, headers or {})
+        request = FakeRequest(url, method, headers or {}, body)
         self.fetched.append(request)
         await asyncio.sleep(0)
+        if body is not None and method in ("GET", "HEAD"):
+            raise BrowserError("Request with GET/HEAD method cannot have body.", "TypeError")
         answer = _find(self._answers, url)
         if answer is None:
             raise BrowserError("Failed to fetch", "TypeError")
