@@ -263,6 +263,7 @@ class Room(EventSource[EventName]):
                 adaptive_stream=context.options.adaptive_stream,
                 single_peer_connection=context.options.single_peer_connection and single,
                 last_words=context.options.disconnect_on_page_leave,
+                renew=context.renewed_credentials,
             )
             self._set_state(ConnectionState.CONNECTING)
             await context.browser.ready()

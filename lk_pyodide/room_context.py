@@ -77,6 +77,18 @@ class RoomContext:
                 source._forget()
             raise
 
+    async def renewed_credentials(self) -> TokenSourceResponse:
+        """Ask again, after a token has been refused.
+
+        Raises:
+            TokenSourceError: the token source does not say.
+            UnexpectedConnectionState: nobody has called ``connect()``.
+        """
+        if self.token_source is None:
+            raise UnexpectedConnectionState("the room was never connected")
+        self.token_source._forget()
+        return await self.token_source.fetch()
+
     # -- for the nouns --
 
     @property

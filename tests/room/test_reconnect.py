@@ -19,6 +19,7 @@ from lk_pyodide import (
     Reconnecting,
     Room,
     RoomDisconnectedError,
+    TokenSource,
     TrackSource,
     TrackSubscribed,
     UnexpectedConnectionState,
@@ -289,6 +290,22 @@ async def test_not_allowed_any_more(room: Room, server: Server) -> None:
     server.break_connection()
     assert (await ended).reason == DisconnectReason.JOIN_FAILURE
     assert len(server.refusals) == 2
+
+
+async def test_a_token_source_is_asked_again(room: Room, server: Server) -> None:
+    """When the server does not take the token any more; the answer has to be another one."""
+    tokens = iter(["first", "second", "second"])
+    await room.connect(TokenSource.custom(lambda _options: (URL, next(tokens))))
+    server.browser.respond("http://fake/rtc/v1/validate", FetchResult(401, "token expired"))
+    server.refusals = [_drop]
+    await back(room, server)
+    assert server.tokens == ["first", "second"]
+    server.refusals = [_drop] * 5
+    ended = asyncio.ensure_future(room.wait_for(Disconnected, timeout=5))
+    await asyncio.sleep(0)
+    server.break_connection()
+    assert (await ended).reason == DisconnectReason.JOIN_FAILURE
+    assert len(server.refusals) == 4
 
 
 @pytest.mark.parametrize("turns", range(12))
