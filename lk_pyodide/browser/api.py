@@ -253,6 +253,12 @@ class Receiver(Protocol):
     """``RTCRtpReceiver``."""
 
     async def get_stats(self) -> Sequence[Mapping[str, Json]]: ...
+    async def get_audio_level(self) -> float | None:
+        """How loud the newest sound is, 0 to 1, as its sender measured it; None when nothing new was heard.
+
+        From ``getSynchronizationSources()``: the volume of elements does not count.
+        """
+        ...
 
 
 @dataclass(frozen=True, slots=True)

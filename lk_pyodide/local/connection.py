@@ -20,6 +20,7 @@ from lk_pyodide.core import messages as m
 from lk_pyodide.errors import LiveKitError
 from lk_pyodide.local.channels import Channels
 from lk_pyodide.local.descriptions import Offer, Sent, finish_answer, read_offer
+from lk_pyodide.local.received import Received
 from lk_pyodide.logging import get_logger
 from lk_pyodide.session.tasks import TaskSet
 from lk_pyodide.types import DisconnectReason
@@ -48,14 +49,15 @@ class Connection:
     """
 
     def __init__(self, browser: Browser, key: str, handler: ConnectionHandler) -> None:
-        self.media: dict[str, MediaTrack] = {}
+        self._browser = browser
+        self.media: dict[str, Received] = {}
         """What the client sends, by what its descriptions call it."""
         self._key = key
         self._handler = handler
         self._pc = browser.new_peer_connection(RtcConfig(), self)
         self._channels = Channels(lambda label, data: handler.on_packet(key, label, data), self._give_up)
         self._mids: dict[str, str] = {}  # mid → the client's id of what it sends there
-        self._arrived: dict[str, MediaTrack] = {}  # mid → what the browser receives there
+        self._arrived: dict[str, TrackArrival] = {}  # mid → what the browser receives there
         self._wanted: dict[str, tuple[Sent, MediaTrack]] = {}  # sid → what has to be sent
         self._sent: dict[str, Sent] = {}  # mid → what is sent there
         self._candidates: list[str] | None = []  # until there is a description that they belong to
@@ -99,6 +101,9 @@ class Connection:
 
     def close(self) -> None:
         """Let go of everything."""
+        for received in self.media.values():
+            received.close()
+        self.media.clear()
         self._pc.close()
         self._tasks.cancel()
 
@@ -154,12 +159,16 @@ class Connection:
         """Tell the room which tracks have come, and which have gone, since the last offer."""
         for mid, cid in before.items():
             if self._mids.get(mid) != cid:
-                self.media.pop(cid, None)
+                self._let_go(cid)
                 self._handler.on_media_ended(self._key, cid)
         for mid, cid in self._mids.items():
             if cid not in self.media and mid in self._arrived:
-                self.media[cid] = self._arrived[mid]
+                self.media[cid] = Received(self._browser, self._arrived[mid])
                 self._handler.on_media(self._key, cid)
+
+    def _let_go(self, cid: str) -> None:
+        if (received := self.media.pop(cid, None)) is not None:
+            received.close()
 
     # -- from the peer connection --
 
@@ -177,7 +186,7 @@ class Connection:
 
     def on_track(self, arrival: TrackArrival) -> None:
         """Media of the client; :meth:`_tell_media` looks whose."""
-        self._arrived[arrival.mid] = arrival.track
+        self._arrived[arrival.mid] = arrival
 
     def on_data_channel(self, channel: DataChannel) -> DataChannelHandler | None:
         """The client's channels carry both ways."""

@@ -7,7 +7,7 @@ nobody resumes, and whoever asks for more gets the protocol's own answer. The ro
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 
 from lk_pyodide.core import messages as m
@@ -16,8 +16,9 @@ from lk_pyodide.local.claims import MAX_ATTRIBUTES, MAX_METADATA, MAX_NAME, Clai
 from lk_pyodide.local.effects import LOSSY, RELIABLE, Carry, Drop, Effect, Join, Renew, Tell
 from lk_pyodide.local.members import Member, Members, member
 from lk_pyodide.local.publications import Publications
+from lk_pyodide.local.speakers import Speakers
 from lk_pyodide.local.subscriptions import Subscriptions, admitted
-from lk_pyodide.types import DisconnectReason, ParticipantState, ServerInfo, TrackKind
+from lk_pyodide.types import DisconnectReason, ParticipantState, ServerInfo, TrackKind, TrackSource
 
 PING_INTERVAL, PING_TIMEOUT = 5, 15
 """Seconds, as livekit-server has them."""
@@ -45,6 +46,7 @@ class Engine:
         self._room = m.Room(sid=f"RM_{next(ids)}", name=name, creation_time=int(now), creation_time_ms=int(now * 1000))
         self._members = Members()
         self._subscriptions = Subscriptions(self._members)
+        self._speakers = Speakers(self._members, self._subscriptions)
         self._publications = Publications(self._members, self._subscriptions, ids)
 
     @property
@@ -222,14 +224,22 @@ class Engine:
             if not wanted or other.info.identity in wanted
         ]
 
-    def speak(self, changed: Mapping[str, float]) -> list[Effect]:
-        """Tell who began to speak, speaks otherwise, or fell silent.
+    def microphones(self) -> list[tuple[str, str, str]]:
+        """What to listen to: the connection, its own id of the track, and the track's sid."""
+        return [
+            (member.key, cid, track.sid)
+            for member in self._members
+            for cid, track in member.published.items()
+            if track.source == TrackSource.MICROPHONE and not track.muted
+        ]
 
-        Args:
-            changed: loudness by participant sid, 0 to 1; 0 is silence.
-        """
-        speakers = tuple(m.SpeakerInfo(sid, level, level > 0) for sid, level in changed.items())
-        return [Tell(member.key, m.SpeakersChanged(speakers)) for member in self._members] if speakers else []
+    def hear(self, sid: str, level: float, now: float) -> None:
+        """A microphone was heard: see :meth:`Speakers.hear`."""
+        self._speakers.hear(sid, level, now)
+
+    def speak(self, now: float) -> list[Effect]:
+        """Tell who began to speak, speaks otherwise, or fell silent: see :meth:`Speakers.update`."""
+        return list(self._speakers.update(now))
 
     def _described(self) -> m.Room:
         visible = self._members.visible()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import secrets
 import time
@@ -18,10 +19,15 @@ from lk_pyodide.local.connection import Connection
 from lk_pyodide.local.descriptions import Sent
 from lk_pyodide.local.effects import RELIABLE, Carry, Drop, Effect, Forward, Halt, Join, Renew, Tell
 from lk_pyodide.local.engine import Engine
+from lk_pyodide.local.speakers import INTERVAL
 from lk_pyodide.logging import get_logger
+from lk_pyodide.session.tasks import TaskSet
 from lk_pyodide.types import DisconnectReason, TrackKind
 
 _log = get_logger("local")
+
+SAMPLES = 4
+"""How often microphones are listened to before it is decided who speaks."""
 
 
 class RoomHost(Protocol):
@@ -50,6 +56,8 @@ class HostedRoom:
         self._name = name
         self._engine = Engine(name, (f"{unique}{number}" for number in numbers), time.time())
         self._connections: dict[str, Connection] = {}
+        self._tasks = TaskSet()
+        self._tasks.spawn(self._listen())
 
     def join(self, key: str, claims: Claims, request: m.JoinRequest) -> None:
         """A client joins."""
@@ -78,6 +86,21 @@ class HostedRoom:
         """The host goes: everybody is to come back, to the next one."""
         self._do(self._engine.hand_over())
 
+    async def _listen(self) -> None:
+        """Find out who speaks, as long as the room lasts."""
+        while True:
+            for _ in range(SAMPLES):
+                await asyncio.sleep(INTERVAL / SAMPLES)
+                await asyncio.gather(*(self._hear(*microphone) for microphone in self._engine.microphones()))
+            self._do(self._engine.speak(time.monotonic()))
+
+    async def _hear(self, key: str, cid: str, sid: str) -> None:
+        connection = self._connections.get(key)
+        received = connection.media.get(cid) if connection is not None else None
+        level = await received.get_audio_level() if received is not None else None
+        if level is not None:
+            self._engine.hear(sid, level, time.monotonic())
+
     # -- from the connections --
 
     def tell(self, key: str, message: m.ServerMessage) -> None:
@@ -97,7 +120,7 @@ class HostedRoom:
 
     def on_media(self, key: str, cid: str) -> None:
         """A client's track is here."""
-        kind = TrackKind.AUDIO if self._connections[key].media[cid].kind == "audio" else TrackKind.VIDEO
+        kind = TrackKind.AUDIO if self._connections[key].media[cid].track.kind == "audio" else TrackKind.VIDEO
         self._do(self._engine.arrived(key, cid, kind))
 
     def on_media_ended(self, key: str, cid: str) -> None:
@@ -133,6 +156,7 @@ class HostedRoom:
                 case Drop(key):
                     self._drop(key)
         if self._engine.is_empty:
+            self._tasks.cancel()
             self._host.ended(self._name)
 
     def _forward(self, effect: Forward) -> None:
@@ -140,7 +164,7 @@ class HostedRoom:
         subscriber = self._connections.get(effect.subscriber)
         media = publisher.media.get(effect.cid) if publisher is not None else None
         if subscriber is not None and media is not None:
-            subscriber.forward(Sent(effect.publisher_sid, effect.sid), media)
+            subscriber.forward(Sent(effect.publisher_sid, effect.sid), media.track)
 
     def _drop(self, key: str) -> None:
         connection = self._connections.pop(key, None)

@@ -39,6 +39,46 @@ async def tabs(browser: Browser, site: Site, room_name: str) -> AsyncIterator[tu
         await page.close()
 
 
+_TONE = """navigator.mediaDevices.getUserMedia = async () => {
+  globalThis.audio = new AudioContext();
+  const tone = new OscillatorNode(audio);
+  const {stream} = tone.connect(new GainNode(audio, {gain: 0.5})).connect(new MediaStreamAudioDestinationNode(audio));
+  tone.start();
+  return stream;
+}"""
+"""A microphone whose sound does not stop, as Firefox's: Chromium's own only beeps."""
+
+
+@pytest.mark.timeout(240)
+async def test_who_speaks(browser: Browser, site: Site, room_name: str) -> None:
+    """Two talk by way of a tab that does not listen to either; that, too, is told only of whom it hears."""
+    pages = [await browser.new_page() for _ in range(3)]
+    tabs = [PythonPage(page, site) for page in pages]
+    if browser.name == "chromium":
+        await pages[1].preload(_TONE)
+    for tab in tabs:
+        await tab.boot()
+    ada, ben, eve = map(PyPeer, tabs)
+    await ada.connect(URL, _token("ada", room_name), auto_subscribe=False)
+    await ben.connect(URL, _token("ben", room_name))
+    await eve.connect(URL, _token("eve", room_name))
+    await ben.set_microphone(True)
+    await eve.wait_audio("ben")
+    for peer in (ben, eve):
+        await peer.wait_latest("active_speakers_changed", ["ben"])
+    await ben.mute("microphone")
+    for peer in (ben, eve):
+        await peer.wait_latest("active_speakers_changed", [""])
+    assert "active_speakers_changed" not in [event.name for event in await ada.events()]
+    for peer in (eve, ben, ada):
+        await peer.disconnect()
+    await _server_gone(tabs[0])
+    await pages[1].evaluate("globalThis.audio?.close()")
+    for peer, page in zip((ada, ben, eve), pages, strict=True):
+        await peer.end()
+        await page.close()
+
+
 async def _large(looker: Peer, identity: str) -> None:
     """Wait until the picture is larger than a small layer: it grows to the published size as the machine lets it."""
     async with asyncio.timeout(60):

@@ -10,6 +10,7 @@ from lk_pyodide import (
     DataReceived,
     Event,
     Room,
+    RoomConnectOptions,
     RoomOptions,
     RpcError,
     RpcInvocationData,
@@ -75,11 +76,11 @@ class PagePeer:
         self.changes = 0
         self.change = asyncio.Event()
 
-    async def connect(self, url: str, token: str, options: Mapping[str, Any]) -> str:
+    async def connect(self, url: str, token: str, options: Mapping[str, Any], auto_subscribe: bool) -> str:
         self.room = Room(RoomOptions(**options))
         for event in self.room._known.values():
             self.room.on(event, self._happened)
-        await self.room.connect(url, token)
+        await self.room.connect(url, token, RoomConnectOptions(auto_subscribe=auto_subscribe))
         return self.room.local_participant.identity
 
     async def disconnect(self) -> None:
@@ -240,5 +241,7 @@ def _described(value: object) -> str:
             return value.identity
         case LocalTrackPublication() | RemoteTrackPublication():
             return f"{NAMES[value.source]} {value.sid}"
+        case list():
+            return " ".join(map(_described, value))
         case _:
             return str(value)

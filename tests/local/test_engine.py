@@ -378,15 +378,6 @@ def test_packets_of_any_kind_pass() -> None:
     assert (got.stream_header, got.participant_identity) == (header.stream_header, "ada")
 
 
-def test_speaking() -> None:
-    room = engine()
-    enter(room, "ada")
-    enter(room, "ben")
-    assert room.speak({}) == []
-    (news,) = told(room.speak({"PA_x": 0.5, "PA_y": 0.0}), "ben", m.SpeakersChanged)
-    assert [(s.sid, s.active) for s in news.speakers] == [("PA_x", True), ("PA_y", False)]
-
-
 def test_the_server_goes() -> None:
     room = engine()
     enter(room, "ada")

@@ -8,6 +8,7 @@ import pytest
 
 from lk_pyodide import (
     AccessToken,
+    ActiveSpeakersChanged,
     ConnectError,
     DataReceived,
     Disconnected,
@@ -20,6 +21,7 @@ from lk_pyodide import (
     TrackSubscribed,
     TrackUnsubscribed,
 )
+from lk_pyodide.testing import FakeMediaStreamTrack
 from tests.local.conftest import Tabs, token
 
 
@@ -72,6 +74,22 @@ async def test_media(tab: Tabs) -> None:
     await asyncio.sleep(0)
     await ben.local_participant.unpublish_track(event.publication.sid)
     assert (await ended).publication.sid == event.publication.sid
+
+
+async def test_speakers(tab: Tabs) -> None:
+    ada, ben = tab(), tab()
+    await ada.connect("local://", token("ada"))
+    await ben.connect("local://", token("ben"))
+    publication = await ada.local_participant.set_microphone_enabled(True)
+    assert publication is not None and publication.track is not None
+    microphone = publication.track.media_stream_track
+    assert isinstance(microphone, FakeMediaStreamTrack)
+    for level, expected in ((0.5, ["ada"]), (0.0, [])):
+        news = [asyncio.ensure_future(room.wait_for(ActiveSpeakersChanged, timeout=5)) for room in (ada, ben)]
+        await asyncio.sleep(0)
+        microphone.audio_level = level
+        for future in news:
+            assert [speaker.identity for speaker in (await future).speakers] == expected
 
 
 async def test_data_and_calls(tab: Tabs) -> None:
