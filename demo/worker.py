@@ -7,18 +7,24 @@ need no message: `track.attach("#selector")` works from here.
 import asyncio
 import json
 from collections.abc import Awaitable
+from dataclasses import asdict
 from typing import Any
+from urllib.parse import urljoin
 
+from entrance import Entrance, find_entrance, invitation, room_link
 from meeting import (
     CHANGES,
     CHAT,
+    DEVICE_CHANGES,
+    DEVICES,
     GOODBYES,
-    company,
-    failure,
-    get_server_and_token,
+    choices,
+    explain,
+    is_alone,
     name_of,
     open_devices,
     pictures,
+    status,
     switch,
     switches,
 )
@@ -30,7 +36,6 @@ from lk_pyodide import (
     DataPacket,
     DisconnectReason,
     LiveKitError,
-    MediaDeviceError,
     Participant,
     Room,
     RoomEvent,
@@ -45,16 +50,12 @@ attached: dict[str, tuple[Track, AttachedElement]] = {}
 running: set[asyncio.Future[Any]] = set()
 
 
+# -- what is on the page --
+
+
 def tell(**changes: Any) -> None:
     """Send the page what has changed."""
     xworker.postMessage(json.dumps(changes))
-
-
-def in_background(work: Awaitable[Any]) -> None:
-    """Do something that a click began; asyncio forgets a task that nobody holds."""
-    task = asyncio.ensure_future(work)
-    running.add(task)
-    task.add_done_callback(running.discard)
 
 
 def wanted_tracks() -> dict[str, Track]:
@@ -69,13 +70,13 @@ def refresh() -> None:
     for key, picture in pictures(room).items():
         tile_id = tile_ids.setdefault(key, f"tile-{len(tile_ids)}")
         tile = {"id": tile_id, "name": picture.name, "initial": picture.initial, "muted": picture.muted}
-        tiles.append({**tile, "styles": picture.styles, "seen": picture.track is not None})
+        tiles.append({**tile, "hue": picture.hue, "styles": picture.styles, "seen": picture.track is not None})
     wanted = wanted_tracks()
     for tile_id in [tile_id for tile_id, (track, _) in attached.items() if wanted.get(tile_id) is not track]:
         attached.pop(tile_id)[1].detach()
-    tell(tiles=tiles, switches=switches(room))
-    if room.isconnected():
-        tell(status=company(room))
+    tell(tiles=tiles, switches=switches(room), alone=is_alone(room))
+    if text := status(room):
+        tell(status=text)
 
 
 def play() -> None:
@@ -85,8 +86,17 @@ def play() -> None:
             attached[tile_id] = (track, track.attach(f"#{tile_id}"))
 
 
+async def refresh_devices() -> None:
+    """Make the menus show the devices that there are."""
+    tell(menus={kind: [asdict(device) for device in devices] for kind, devices in (await choices(room)).items()})
+
+
+# -- what happens in the room --
+
 for event in CHANGES:
     room.on(event, refresh)
+for event in DEVICE_CHANGES:
+    room.on(event, refresh_devices)
 
 
 @room.on("track_subscribed")
@@ -113,11 +123,6 @@ def heard(packet: DataPacket) -> None:
         tell(line=packet.data.decode(errors="replace"), sender=name_of(packet.participant))
 
 
-@room.on("media_devices_error")
-def device_failed(error: Exception, kind: str | None) -> None:
-    tell(problem=failure(error, kind))
-
-
 @room.on(RoomEvent.AudioPlaybackStatusChanged)
 def sound_changed(playing: bool) -> None:
     tell(silent=not playing)
@@ -125,7 +130,7 @@ def sound_changed(playing: bool) -> None:
 
 @room.on("connection_state_changed")
 def state_changed(state: ConnectionState) -> None:
-    tell(state=state.name.lower())
+    tell(state=state.name.lower(), inside=room.isconnected())
     refresh()
 
 
@@ -134,12 +139,32 @@ def ended(reason: DisconnectReason) -> None:
     tell(status=GOODBYES.get(reason, "The connection was lost."), silent=False)
 
 
-async def find_server(wish: dict[str, Any]) -> tuple[str, str]:
-    """Where to go: what the user wrote, or what the page's own server says."""
-    if wish["url"] or wish["token"]:
-        return wish["url"], wish["token"]
+# -- what people do --
+
+
+def in_background(work: Awaitable[Any]) -> None:
+    """Do something that a click began; asyncio forgets a task that nobody holds."""
+    task = asyncio.ensure_future(work)
+    running.add(task)
+    task.add_done_callback(running.discard)
+
+
+async def attempt(work: Awaitable[Any], what: str = "") -> None:
+    """Do what a button says; a failure goes onto the page."""
+    tell(problem="")
     try:
-        return await get_server_and_token(wish["site"], wish["room"], wish["name"])
+        await work
+    except LiveKitError as error:
+        tell(problem=explain(error, what))
+    refresh()
+
+
+async def way_in(wish: dict[str, Any]) -> Entrance:
+    """Where to go: what the user wrote, or what the site says."""
+    if wish["url"] or wish["token"]:
+        return Entrance(wish["url"], wish["token"], is_open=False)
+    try:
+        return await find_entrance(urljoin(wish["page"], "./"), wish["room"], wish["name"])
     except LiveKitError:
         tell(own=True)
         raise
@@ -147,23 +172,23 @@ async def find_server(wish: dict[str, Any]) -> tuple[str, str]:
 
 async def enter(wish: dict[str, Any]) -> None:
     """Join, and turn on what the user wants."""
-    try:
-        await room.connect(*await find_server(wish))
-        await open_devices(room, wish["microphone"], wish["camera"])
-    finally:
-        tell(state=room.state.name.lower())
-
-
-async def attempt(work: Awaitable[Any]) -> None:
-    """Do what a button says; a failure goes onto the page."""
     tell(problem="")
     try:
-        await work
-    except MediaDeviceError:
-        pass  # device_failed has told it
+        entrance = await way_in(wish)
+        await room.connect(entrance.url, entrance.token)
     except LiveKitError as error:
-        tell(problem=str(error))
-    refresh()
+        tell(problem=str(error), status="", state="disconnected", inside=False)
+        return
+    link = room_link(wish["page"], room.name) if entrance.is_open else ""
+    tell(invitation=invitation(entrance), link=link)
+    tell(problem=await open_devices(room, wish["microphone"], wish["camera"]))
+    await refresh_devices()
+
+
+async def choose(kind: str, device_id: str) -> None:
+    """Use another device; the menus then show which one is used in fact."""
+    await attempt(room.switch_active_device(kind, device_id), f"chosen {DEVICES[kind]}")
+    await refresh_devices()
 
 
 def on_page(event: Any) -> None:
@@ -173,9 +198,13 @@ def on_page(event: Any) -> None:
     message: dict[str, Any] = json.loads(event.data)
     match message["do"]:
         case "join":
-            in_background(attempt(enter(message)))
+            in_background(enter(message))
         case "switch":
-            in_background(attempt(switch(room, message["button"])))
+            in_background(attempt(switch(room, message["button"]), message["button"]))
+        case "choose":
+            in_background(choose(message["kind"], message["device"]))
+        case "look":
+            in_background(refresh_devices())
         case "leave":
             in_background(room.disconnect())
         case "hear":
@@ -190,4 +219,4 @@ def on_page(event: Any) -> None:
 
 
 xworker.onmessage = on_page
-tell(state="disconnected", status="Ready")
+tell(state="disconnected", inside=False, status="Ready")

@@ -294,6 +294,14 @@ class MediaDevicesChanged(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class ActiveDeviceChanged(Event):
+    """Another camera, microphone or speaker is in use; ``kind`` is as :class:`DeviceInfo` has it."""
+
+    kind: str
+    device_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class AudioPlaybackChanged(Event):
     """Whether sound may play; when not, call ``room.start_audio()`` from a click."""
 
@@ -308,6 +316,7 @@ class VideoPlaybackChanged(Event):
 
 
 EventName: TypeAlias = Literal[
+    "active_device_changed",
     "active_speakers_changed",
     "audio_playback_changed",
     "connected",
@@ -357,6 +366,7 @@ ROOM_EVENTS: Final[Mapping[str, type[Event]]] = {
 class RoomEvent:
     """livekit-client's names of the events, for code that comes from there."""
 
+    ActiveDeviceChanged: Final = "active_device_changed"
     ActiveSpeakersChanged: Final = "active_speakers_changed"
     AudioPlaybackStatusChanged: Final = "audio_playback_changed"
     Connected: Final = "connected"
@@ -394,6 +404,7 @@ class RoomEvent:
 
 
 __all__ = [
+    "ActiveDeviceChanged",
     "ActiveSpeakersChanged",
     "AudioPlaybackChanged",
     "Connected",

@@ -256,6 +256,9 @@ class LocalParticipant(Publishing[LocalTrackPublication]):
 
     # -- from the room --
 
+    async def _switch_device(self, kind: str, device_id: str, *, exact: bool) -> bool:
+        return await self._capture.switch_device(kind, device_id, exact=exact)
+
     def _updated(self, info: ParticipantInfo) -> None:
         self._info = info
         self._profile.confirm(info)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from lk_pyodide.browser.api import Browser
+from lk_pyodide.browser.api import Browser, MediaElement
 from lk_pyodide.options import RoomOptions
 from lk_pyodide.session.session import Session
 
@@ -55,9 +55,16 @@ class RoomPort(Protocol):
         ...
 
     def media_devices_error(self, error: Exception, kind: str | None, /) -> None: ...
+    def device_changed(self, kind: str, device_id: str, /) -> None:
+        """A device is in use now."""
+        ...
 
 
 class PlaybackPort(Protocol):
-    """Who hears whether elements play."""
+    """Who hears whether elements play, and says where."""
+
+    def attached(self, element: MediaElement, /) -> None:
+        """Sound has a new element."""
+        ...
 
     def playback_changed(self, kind: str, allowed: bool, /) -> None: ...

@@ -51,7 +51,7 @@ class Room(EventSource[EventName]):
         self._page: Subscription | None = None
         self._local = LocalParticipant(self._context, ParticipantInfo())
         self._remotes = self._context.remotes
-        self._playback = Playback(self._remotes, self._emit)
+        self._playback = Playback(self._context)
         self._updates = self._new_updates(auto_subscribe=True)
         self._galleries: dict[str | None, Gallery] = {}
 
@@ -167,6 +167,37 @@ class Room(EventSource[EventName]):
     async def get_local_devices(kind: str | None = None, request_permissions: bool = True) -> list[DeviceInfo]:
         """The devices that the page may know of; see :func:`lk_pyodide.devices.get_local_devices`."""
         return await devices.get_local_devices(kind, request_permissions=request_permissions)
+
+    def get_active_device(self, kind: str) -> str | None:
+        """The id of the ``videoinput``, ``audioinput`` or ``audiooutput`` in use; ``default`` before one is known."""
+        return self._context.active_devices.get(kind)
+
+    async def switch_active_device(self, kind: str, device_id: str, *, exact: bool = True) -> bool:
+        """Use another camera, microphone or speaker, for what is published and played now and for what comes later.
+
+        When that fails everything stays as it was.
+
+        Args:
+            kind: ``videoinput``, ``audioinput`` or ``audiooutput``.
+            device_id: which, as :class:`DeviceInfo` has it.
+            exact: whether another camera or microphone must not be taken in its place.
+
+        Returns:
+            Whether it is this device now, or will be when the camera is turned on again.
+
+        Raises:
+            MediaDeviceError: the device is not there, or cannot be used.
+            DeviceUnsupportedError: the browser gives no choice of speakers.
+            UsageError: there is no such kind.
+        """
+        match kind:
+            case "videoinput" | "audioinput":
+                return await self._local._switch_device(kind, device_id, exact=exact)
+            case "audiooutput":
+                await self._playback.switch_speaker(device_id)
+                return True
+            case _:
+                raise UsageError(f"a device is a videoinput, an audioinput or an audiooutput, not {kind!r}")
 
     # -- connecting --
 

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 from lk_pyodide import events as ev
-from lk_pyodide.browser.api import Browser
+from lk_pyodide.browser.api import Browser, MediaElement
 from lk_pyodide.browser.current import current
 from lk_pyodide.emitter import Event
-from lk_pyodide.errors import BrowserError, ConnectError, LiveKitError, UnexpectedConnectionState
+from lk_pyodide.errors import (
+    BrowserError,
+    ConnectError,
+    DeviceUnsupportedError,
+    LiveKitError,
+    MediaDeviceError,
+    UnexpectedConnectionState,
+)
+from lk_pyodide.local_capture import SOURCES
 from lk_pyodide.local_track import LocalTrack
 from lk_pyodide.logging import get_logger
 from lk_pyodide.options import RoomOptions
@@ -54,6 +62,7 @@ class RoomContext:
         self.connecting: asyncio.Task[None] | None = None
         self.connection: Session | None = None
         self.token_source: TokenSource | None = None
+        self.active_devices = _first_devices(options)
         self._browser = browser
 
     # -- for the room --
@@ -144,6 +153,9 @@ class RoomContext:
     def local_track_published(self, publication: LocalTrackPublication, track: LocalTrack) -> None:
         """We publish a track."""
         self.emit(ev.LocalTrackPublished(publication, track))
+        for kind, source in SOURCES.items():
+            if track.source == source and track.device_id:
+                self.device_changed(kind, track.device_id)
 
     def local_track_republished(self, publication: LocalTrackPublication, track: LocalTrack, previous_sid: str) -> None:
         """We publish a track again."""
@@ -163,6 +175,12 @@ class RoomContext:
         """A device could not be used."""
         self.emit(ev.MediaDevicesError(error, kind))
 
+    def device_changed(self, kind: str, device_id: str) -> None:
+        """A device is in use now."""
+        if self.active_devices[kind] != device_id:
+            self.active_devices[kind] = device_id
+            self.emit(ev.ActiveDeviceChanged(kind, device_id))
+
     # -- from the page --
 
     def on_page_hide(self) -> None:
@@ -179,18 +197,28 @@ class RoomContext:
         self.emit(ev.MediaDevicesChanged())
 
 
+def _first_devices(options: RoomOptions) -> dict[str, str]:
+    """The devices that are in use before any is known, by kind."""
+    video, audio = options.video_capture_defaults, options.audio_capture_defaults
+    return {
+        "videoinput": (video and video.device_id) or "default",
+        "audioinput": (audio and audio.device_id) or "default",
+        "audiooutput": "default",
+    }
+
+
 class Playback:
-    """Whether the browser lets the elements of remote tracks play: their ``PlaybackPort``.
+    """Whether the browser lets the elements of remote tracks play, and where: their ``PlaybackPort``.
 
     Args:
-        remotes: whose tracks, by identity.
-        emit: tells an event.
+        room: whose tracks.
     """
 
-    def __init__(self, remotes: Mapping[str, RemoteParticipant], emit: Callable[[Event], None]) -> None:
-        self._remotes = remotes
-        self._emit = emit
+    def __init__(self, room: RoomContext) -> None:
+        self._room = room
         self._blocked: set[str] = set()
+        self._speaker = ""
+        self._switching = asyncio.Lock()
         self._tasks = TaskSet()
 
     def allows(self, kind: str) -> bool:
@@ -203,13 +231,7 @@ class Playback:
         Raises:
             PlaybackError: the browser still refuses.
         """
-        started = [
-            play
-            for participant in self._remotes.values()
-            for publication in participant.track_publications.values()
-            if publication.track is not None and publication.kind == TrackKind[kind.upper()]
-            for play in publication.track._play()
-        ]
+        started = [element.play() for element in self._elements(kind)]
 
         async def settled() -> None:
             results = await asyncio.gather(*started, return_exceptions=True)
@@ -225,8 +247,64 @@ class Playback:
         if allowed == self.allows(kind):
             return
         (self._blocked.discard if allowed else self._blocked.add)(kind)
-        self._emit(ev.AudioPlaybackChanged(allowed) if kind == "audio" else ev.VideoPlaybackChanged(allowed))
+        self._room.emit(ev.AudioPlaybackChanged(allowed) if kind == "audio" else ev.VideoPlaybackChanged(allowed))
+
+    async def switch_speaker(self, device_id: str) -> None:
+        """See :meth:`Room.switch_active_device`, for ``audiooutput``."""
+        async with self._switching:
+            await self._try(device_id)
+            former, self._speaker = self._speaker, device_id
+            try:
+                await self._move()
+            except BaseException:
+                self._speaker = former
+                with contextlib.suppress(BrowserError):
+                    await self._move()
+                raise
+            self._room.device_changed("audiooutput", device_id)
+
+    async def _try(self, device_id: str) -> None:
+        """Let an element that is not heard tell whether it can be done: there may be no other."""
+        await self._room.browser.ready()
+        element = self._room.browser.new_element("audio", None, _Unheard())
+        try:
+            await element.set_sink_id(device_id)
+        finally:
+            element.close()
+
+    async def _move(self) -> None:
+        await asyncio.gather(*(_play_at(element, self._speaker) for element in self._elements("audio")))
+
+    def attached(self, element: MediaElement) -> None:
+        """Sound has a new element."""
+        if self._speaker:
+            self._tasks.spawn(_play_at(element, self._speaker))
+
+    def _elements(self, kind: str) -> list[MediaElement]:
+        return [
+            attached._element
+            for participant in self._room.remotes.values()
+            for publication in participant.track_publications.values()
+            if publication.track is not None and publication.kind == TrackKind[kind.upper()]
+            for attached in publication.track._elements
+        ]
 
     def ended(self) -> None:
         """We left: the next room's elements will tell anew."""
         self._blocked.clear()
+
+
+class _Unheard:
+    """The handler of an element that plays nothing."""
+
+    def on_playing(self) -> None: ...
+    def on_play_failed(self, name: str, message: str) -> None: ...
+
+
+async def _play_at(element: MediaElement, speaker: str) -> None:
+    try:
+        await element.set_sink_id(speaker)
+    except (MediaDeviceError, DeviceUnsupportedError):
+        raise
+    except BrowserError:
+        _log.debug("an element was closed before it was told its speaker")

@@ -44,7 +44,8 @@ CONTRACT = {
         TrackSubscribed ParticipantConnected Disconnected DataPacket create_local_tracks set_log_level
         RpcInvocationData TokenSource TokenSourceFetchOptions TokenSourceResponse TokenSourceError""",
     "Room": """on once off wait_for events connect disconnect prepare_connection name state connection_state isconnected
-        sid get_sid metadata local_participant remote_participants get_local_devices can_playback_audio
+        sid get_sid metadata local_participant remote_participants get_local_devices get_active_device
+        switch_active_device can_playback_audio
         can_playback_video start_audio start_video get_participant_by_identity active_speakers num_participants
         num_publishers is_recording server_info __aenter__ __aexit__""",
     "LocalParticipant": """enable_camera_and_microphone set_camera_enabled set_microphone_enabled
@@ -53,7 +54,7 @@ CONTRACT = {
     "Participant": """identity sid name metadata attributes kind permissions track_publications get_track_publication
         is_camera_enabled is_microphone_enabled is_screen_share_enabled is_speaking audio_level connection_quality""",
     "Track": "attach detach sid kind source name muted media_stream_track attached_elements",
-    "LocalTrack": "mute unmute stop get_rtc_stats_report dimensions",
+    "LocalTrack": "mute unmute stop get_rtc_stats_report dimensions set_device_id device_id",
     "TrackPublication": "sid name kind source muted mime_type simulcasted dimensions track",
     "RemoteTrackPublication": "set_subscribed subscribed track",
     "AttachedElement": "mount detach",
@@ -67,9 +68,9 @@ PROMISED = [
 VISIBLE = {
     "EventSource": "on once off wait_for events",
     "Room": """active_speakers can_playback_audio can_playback_video connect connection_state disconnect
-        get_local_devices get_participant_by_identity get_sid is_recording isconnected local_participant metadata name
-        num_participants num_publishers options prepare_connection remote_participants server_info sid signal_rtt
-        start_audio start_video state""",
+        get_active_device get_local_devices get_participant_by_identity get_sid is_recording isconnected
+        local_participant metadata name num_participants num_publishers options prepare_connection remote_participants
+        server_info sid signal_rtt start_audio start_video state switch_active_device""",
     "Participant": """attributes audio_level connection_quality disconnect_reason get_track_publication
         get_track_publication_by_name identity is_active is_agent is_camera_enabled is_microphone_enabled
         is_screen_share_enabled is_speaking joined_at kind last_spoke_at metadata name permissions sid state
@@ -84,7 +85,7 @@ VISIBLE = {
     "LocalTrackPublication": "audio_track is_subscribed mute options unmute video_track",
     "RemoteTrackPublication": "audio_track is_desired is_subscribed set_subscribed subscribed video_track",
     "Track": "attach attached_elements detach is_muted kind media_stream_track muted name sid source",
-    "LocalTrack": "dimensions get_rtc_stats_report is_user_provided mute stop unmute",
+    "LocalTrack": "device_id dimensions get_rtc_stats_report is_user_provided mute set_device_id stop unmute",
     "LocalAudioTrack": "",
     "LocalVideoTrack": "",
     "RemoteTrack": "get_rtc_stats_report stream_state",

@@ -141,6 +141,13 @@ class PagePeer:
         assert publication is not None
         await (publication.mute() if muted else publication.unmute())
 
+    async def devices(self, kind: str) -> list[str]:
+        return [device.device_id for device in await Room.get_local_devices(kind)]
+
+    async def switch_device(self, kind: str, device_id: str) -> str | None:
+        await self.room.switch_active_device(kind, device_id)
+        return self.room.get_active_device(kind)
+
     async def publish_data(self, data: bytes, reliable: bool, topic: str, identities: Sequence[str]) -> None:
         await self.room.local_participant.publish_data(
             data, reliable=reliable, topic=topic, destination_identities=identities

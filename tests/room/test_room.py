@@ -197,7 +197,13 @@ async def test_publish_and_unpublish(room: Room, server: Server) -> None:
     await room.local_participant.set_camera_enabled(True)
     assert await server.heard(m.MuteTrackRequest, 2) == m.MuteTrackRequest("TR_1", False)
     await room.local_participant.unpublish_track("TR_1")
-    assert names == ["local_track_published", "track_muted", "track_unmuted", "local_track_unpublished"]
+    assert names == [
+        "local_track_published",
+        "active_device_changed",
+        "track_muted",
+        "track_unmuted",
+        "local_track_unpublished",
+    ]
     assert room.local_participant.get_track_publication(TrackSource.CAMERA) is None
 
 

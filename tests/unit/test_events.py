@@ -21,6 +21,7 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     "disconnected": ("reason",),
     "connection_state_changed": ("state",),
     "media_devices_changed": (),
+    "active_device_changed": ("kind", "device_id"),
     "media_devices_error": ("error", "kind"),
     "participant_connected": ("participant",),
     "participant_disconnected": ("participant",),
