@@ -20,6 +20,7 @@ __all__ = [
     "AudioCaptureOptions",
     "AudioEncoding",
     "AudioPresets",
+    "DataStreamOptions",
     "IceServerOptions",
     "RoomConnectOptions",
     "RoomOptions",
@@ -220,6 +221,18 @@ class RtcConfiguration:
 
 
 @dataclass(kw_only=True, slots=True)
+class DataStreamOptions:
+    """What others may send us as streams.
+
+    Attributes:
+        max_payload_byte_length: bytes, uncompressed, of one stream, and of what one sender's streams hold unread;
+            None means 64 MB. More of them end with a ``DataStreamError``.
+    """
+
+    max_payload_byte_length: int | None = None
+
+
+@dataclass(kw_only=True, slots=True)
 class RoomConnectOptions:
     """How to join.
 
@@ -251,6 +264,7 @@ class RoomOptions(RoomConnectOptions):
         single_peer_connection: the current protocol; False uses two peer connections, as older servers need.
         stop_local_track_on_unpublish: turn the device off with the publication.
         disconnect_on_page_leave: say goodbye when the page is left.
+        data_stream: what others may send us as streams.
     """
 
     adaptive_stream: bool = False
@@ -261,6 +275,7 @@ class RoomOptions(RoomConnectOptions):
     single_peer_connection: bool = True
     stop_local_track_on_unpublish: bool = True
     disconnect_on_page_leave: bool = True
+    data_stream: DataStreamOptions | None = None
 
 
 @dataclass(kw_only=True, slots=True)

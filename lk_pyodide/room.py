@@ -15,6 +15,7 @@ from lk_pyodide.core.messages import ParticipantInfo
 from lk_pyodide.emitter import EventSource
 from lk_pyodide.errors import ConnectError, LiveKitError, RoomDisconnectedError, UsageError
 from lk_pyodide.events import EventName
+from lk_pyodide.incoming_streams import ByteStreamHandler, TextStreamHandler
 from lk_pyodide.jupyter import Gallery
 from lk_pyodide.local_participant import LocalParticipant
 from lk_pyodide.logging import get_logger
@@ -199,6 +200,33 @@ class Room(EventSource[EventName]):
             case _:
                 raise UsageError(f"a device is a videoinput, an audioinput or an audiooutput, not {kind!r}")
 
+    # -- streams that others send --
+
+    def register_text_stream_handler(self, topic: str, handler: TextStreamHandler) -> None:
+        """Take the text streams of a topic, from whomever.
+
+        Args:
+            topic: what they are about.
+            handler: called when one begins, with a :class:`TextStreamReader` and the sender's identity; it may be
+                ``async``.
+
+        Raises:
+            DataStreamError: the topic has a handler already.
+        """
+        self._context.streams.texts.register(topic, handler)
+
+    def unregister_text_stream_handler(self, topic: str) -> None:
+        """Take no more text streams of a topic; nothing happens if it has no handler."""
+        self._context.streams.texts.unregister(topic)
+
+    def register_byte_stream_handler(self, topic: str, handler: ByteStreamHandler) -> None:
+        """Take the byte streams of a topic, files among them; otherwise as :meth:`register_text_stream_handler`."""
+        self._context.streams.bytes.register(topic, handler)
+
+    def unregister_byte_stream_handler(self, topic: str) -> None:
+        """Take no more byte streams of a topic; nothing happens if it has no handler."""
+        self._context.streams.bytes.unregister(topic)
+
     # -- connecting --
 
     @overload
@@ -344,6 +372,7 @@ class Room(EventSource[EventName]):
             if self._page is not None:
                 self._page.close()
                 self._page = None
+            self._context.streams.left(error)
             self._updates.ended()
             self._playback.ended()
             self._disconnecting = None

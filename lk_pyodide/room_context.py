@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
 from lk_pyodide import events as ev
 from lk_pyodide.browser.api import Browser, MediaElement
 from lk_pyodide.browser.current import current
+from lk_pyodide.core.messages import ParticipantInfo
 from lk_pyodide.emitter import Event
 from lk_pyodide.errors import (
     BrowserError,
@@ -18,6 +19,7 @@ from lk_pyodide.errors import (
     MediaDeviceError,
     UnexpectedConnectionState,
 )
+from lk_pyodide.incoming_streams import IncomingStreams
 from lk_pyodide.local_capture import SOURCES
 from lk_pyodide.local_track import LocalTrack
 from lk_pyodide.logging import get_logger
@@ -59,6 +61,7 @@ class RoomContext:
         self.leave = leave
         self.mimebundle = mimebundle
         self.remotes: dict[str, RemoteParticipant] = {}
+        self._streams = IncomingStreams(options.data_stream.max_payload_byte_length if options.data_stream else None)
         self.connecting: asyncio.Task[None] | None = None
         self.connection: Session | None = None
         self.token_source: TokenSource | None = None
@@ -123,6 +126,11 @@ class RoomContext:
         return self.connection
 
     @property
+    def streams(self) -> IncomingStreams:
+        """What others send us as streams."""
+        return self._streams
+
+    @property
     def server_version(self) -> str:
         """The server's version; empty while there is no connection."""
         if self.connection is None:
@@ -130,9 +138,12 @@ class RoomContext:
         join = self.connection.join
         return (join.server_info.version if join.server_info else "") or join.server_version
 
-    def has_remote(self, identity: str) -> bool:
-        """Whether somebody else of this identity is in the room."""
-        return identity in self.remotes
+    def recipients(self, identities: Sequence[str], /) -> Sequence[ParticipantInfo | None]:
+        """Who gets something sent to these, None for somebody who is not here; to nobody named is to all others."""
+        if not identities:
+            return [participant._info for participant in self.remotes.values()]
+        found = map(self.remotes.get, identities)
+        return [participant._info if participant is not None else None for participant in found]
 
     @property
     def is_connected(self) -> bool:

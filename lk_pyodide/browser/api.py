@@ -352,6 +352,26 @@ class Lock(Protocol):
     def release(self) -> None: ...
 
 
+# -- files -------------------------------------------------------------------------------------------------------------
+
+
+class Blob(Protocol):
+    """``Blob``, or ``File``, which is one with a name."""
+
+    @property
+    def name(self) -> str:
+        """Empty for a Blob."""
+        ...
+
+    @property
+    def mime_type(self) -> str: ...
+    @property
+    def size(self) -> int: ...
+    async def read(self, start: int, end: int, /) -> bytes:
+        """Read a part. Raises BrowserError when the file is gone, or has changed."""
+        ...
+
+
 # -- media -------------------------------------------------------------------------------------------------------------
 
 
@@ -450,6 +470,13 @@ class Browser(Protocol):
     def new_peer_connection(self, config: RtcConfig, handler: PeerConnectionHandler, /) -> PeerConnection: ...
     def adopt_track(self, native: object, /) -> MediaTrack:
         """Wrap a MediaStreamTrack that the user made."""
+        ...
+
+    def adopt_blob(self, native: object, /) -> Blob:
+        """Wrap a Blob or a File that the user has. Raises UsageError for anything else.
+
+        From a worker it must be one of the worker's own: those of the page cannot come to it.
+        """
         ...
 
     def new_element(self, kind: MediaKind, target: object | None, handler: MediaElementHandler, /) -> MediaElement:

@@ -15,6 +15,7 @@ from typing import NewType, TypeAlias
 
 from lk_pyodide.core.models import (
     AudioTrackFeature,
+    Capability,
     ClientConfigSetting,
     ClientConfiguration,
     ClientInfo,
@@ -27,6 +28,7 @@ from lk_pyodide.core.models import (
     TrackInfo,
     VideoLayer,
 )
+from lk_pyodide.core.stream_messages import DataStream
 from lk_pyodide.types import (
     ConnectionQuality,
     DataPacketKind,
@@ -41,6 +43,7 @@ from lk_pyodide.types import (
 
 __all__ = [  # besides what is here: the models
     "AudioTrackFeature",
+    "Capability",
     "ClientConfigSetting",
     "ClientConfiguration",
     "ClientInfo",
@@ -535,7 +538,16 @@ class RpcResponse:
     error: RpcError | None = None
 
 
-PacketValue: TypeAlias = UserPacket | ActiveSpeakerUpdate | RpcRequest | RpcAck | RpcResponse
+PacketValue: TypeAlias = (
+    UserPacket
+    | ActiveSpeakerUpdate
+    | RpcRequest
+    | RpcAck
+    | RpcResponse
+    | DataStream.Header
+    | DataStream.Chunk
+    | DataStream.Trailer
+)
 
 
 @dataclass(frozen=True, slots=True)

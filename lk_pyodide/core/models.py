@@ -26,6 +26,14 @@ class ClientConfigSetting(IntEnum):
     ENABLED = 2
 
 
+class Capability(IntEnum):
+    """``ClientInfo.Capability``: what a client can take."""
+
+    CAP_UNUSED = 0
+    CAP_PACKET_TRAILER = 1
+    CAP_COMPRESSION_DEFLATE_RAW = 2
+
+
 class AudioTrackFeature(IntEnum):
     """Properties of an audio track that others may want to know."""
 
@@ -126,7 +134,7 @@ class ParticipantInfo:
     kind_details: tuple[int, ...] = ()
     data_tracks: tuple[DataTrackInfo, ...] = ()
     client_protocol: int = 0
-    capabilities: tuple[int, ...] = ()
+    capabilities: tuple[Capability | int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +149,7 @@ class ClientInfo:
     browser_version: str = ""
     network: str = ""
     client_protocol: int = 0
-    capabilities: tuple[int, ...] = ()
+    capabilities: tuple[Capability | int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

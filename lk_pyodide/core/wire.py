@@ -19,6 +19,7 @@ from importlib import resources
 from typing import Any, TypeVar
 
 from lk_pyodide.core import messages as m
+from lk_pyodide.core.stream_messages import DataStream
 from lk_pyodide.errors import ProtocolError, UsageError
 from lk_pyodide.types import DataPacketKind, ParticipantKind, StreamState, TrackKind
 
@@ -73,6 +74,9 @@ _PACKETS: dict[str, type[m.PacketValue]] = {
     "rpc_request": m.RpcRequest,
     "rpc_ack": m.RpcAck,
     "rpc_response": m.RpcResponse,
+    "stream_header": DataStream.Header,
+    "stream_chunk": DataStream.Chunk,
+    "stream_trailer": DataStream.Trailer,
 }
 _PACKET_FIELDS = {cls: name for name, cls in _PACKETS.items()}
 
@@ -426,7 +430,8 @@ def _enum_codec(kind: type[IntEnum]) -> tuple[Callable[[int], int], Callable[[in
 def _principal(hint: Any) -> Any:
     """``X | None`` and ``Enum | int`` are about X and Enum."""
     if isinstance(hint, types.UnionType) or typing.get_origin(hint) is typing.Union:
-        return next(arg for arg in typing.get_args(hint) if arg not in (int, type(None)) or arg is bool)
+        kinds = [kind for kind in typing.get_args(hint) if kind is not type(None)]
+        return next((kind for kind in kinds if kind is not int), int)
     return getattr(hint, "__supertype__", hint)
 
 

@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from lk_pyodide.browser.api import Browser, FetchResult
-from lk_pyodide.browser.fake import FakeBrowser, FakeRequest, FakeServerSocket
+from lk_pyodide.browser.fake import FakeBrowser, FakeFile, FakeRequest, FakeServerSocket
 from tests.contract.echo import Echo
 from tests.harness.python_page import PythonPage
 from tests.inpage.contract import CASES, NATIVE_CASES, reach_page, run_case, run_case_over_bridge
@@ -48,6 +48,10 @@ class FakeEnv:
     def make_native_track(self) -> object:
         """A track that is not ours."""
         return self.fake.make_track("video")
+
+    def make_native_file(self, content: bytes, name: str, mime_type: str) -> object:
+        """A file that is not ours."""
+        return FakeFile(content, name, mime_type)
 
     async def add_node(self, tag: str, name: str) -> None:
         """Put an element on the page."""

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from lk_pyodide.core import messages as m
 from lk_pyodide.core import wire
+from lk_pyodide.core.stream_messages import DataStream
 
 INTEGERS = {
     FieldDescriptor.TYPE_INT32: (-(2**31), 2**31 - 1),
@@ -29,7 +30,7 @@ NO_MESSAGES_OF_THEIR_OWN = (m.LegacyPing, m.RefreshToken)
 
 MESSAGES: list[type] = [
     cls
-    for cls in vars(m).values()
+    for cls in (*vars(m).values(), *vars(DataStream).values())
     if dataclasses.is_dataclass(cls) and isinstance(cls, type) and cls not in NO_MESSAGES_OF_THEIR_OWN
 ]
 

@@ -27,6 +27,7 @@ from lk_pyodide.browser.bridge.media import BridgeMediaDevices
 from lk_pyodide.browser.bridge.peer import BridgeConnection
 from lk_pyodide.browser.bridge.protocol import Bridge, Remote, answered
 from lk_pyodide.browser.bridge.socket import BridgeWebSocket
+from lk_pyodide.browser.direct.blob import DirectBlob, adopt_blob
 from lk_pyodide.browser.direct.page import fetch
 from lk_pyodide.browser.direct.tabs import DirectBroadcastChannel, DirectLock, request_lock
 from lk_pyodide.browser.guard import closed_error
@@ -105,6 +106,10 @@ class BridgeBrowser:
     def adopt_track(self, native: object, /) -> Any:
         """There is none to adopt: a MediaStreamTrack cannot come to a worker."""
         raise TrackInvalidError(f"Python runs in a worker, which a MediaStreamTrack cannot come to: {native!r}")
+
+    def adopt_blob(self, native: object, /) -> DirectBlob:
+        """Wrap a Blob or a File of the worker's own: those of the page cannot come to it."""
+        return adopt_blob(native, " (Python runs in a worker, which a File of the page cannot come to: read it there)")
 
     def new_element(self, kind: MediaKind, target: object | None, handler: MediaElementHandler, /) -> BridgeElement:
         """Make or find a media element."""

@@ -20,6 +20,7 @@ from lk_pyodide.browser.api import (
     Subscription,
     WebSocketHandler,
 )
+from lk_pyodide.browser.direct.blob import DirectBlob, adopt_blob
 from lk_pyodide.browser.direct.elements import DirectElement, Elements
 from lk_pyodide.browser.direct.media import DirectMediaDevices, DirectTrack, adopt_track
 from lk_pyodide.browser.direct.page import Page, fetch
@@ -69,6 +70,10 @@ class DirectBrowser:
     def adopt_track(self, native: object, /) -> DirectTrack:
         """Wrap a MediaStreamTrack that the user made."""
         return adopt_track(native)
+
+    def adopt_blob(self, native: object, /) -> DirectBlob:
+        """Wrap a Blob or a File that the user has."""
+        return adopt_blob(native)
 
     def new_element(self, kind: MediaKind, target: object | None, handler: MediaElementHandler, /) -> DirectElement:
         """Make or find a media element."""

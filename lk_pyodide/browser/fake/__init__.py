@@ -21,6 +21,7 @@ from lk_pyodide.browser.api import (
     TrackSettings,
     WebSocketHandler,
 )
+from lk_pyodide.browser.fake.blob import FakeBlob, FakeFile
 from lk_pyodide.browser.fake.elements import FakeElement, FakeNode, FakePage
 from lk_pyodide.browser.fake.media import FakeMediaDevices, FakeMediaStreamTrack, FakeTrack
 from lk_pyodide.browser.fake.network import FakeNetwork
@@ -28,12 +29,13 @@ from lk_pyodide.browser.fake.peer import FakePeerConnection
 from lk_pyodide.browser.fake.tabs import FakeBroadcastChannel, FakeLock
 from lk_pyodide.browser.fake.websocket import Endpoint, FakeServerSocket, FakeSocketClosed, FakeWebSocket
 from lk_pyodide.browser.guard import call
-from lk_pyodide.errors import BrowserError, DeadlineExceeded, TrackInvalidError
+from lk_pyodide.errors import BrowserError, DeadlineExceeded, TrackInvalidError, UsageError
 from lk_pyodide.types import DeviceInfo
 
 __all__ = [
     "FakeBrowser",
     "FakeElement",
+    "FakeFile",
     "FakeMediaDevices",
     "FakeMediaStreamTrack",
     "FakeNetwork",
@@ -139,6 +141,12 @@ class FakeBrowser:
         if not isinstance(native, FakeMediaStreamTrack):
             raise TrackInvalidError("this is not a MediaStreamTrack")
         return FakeTrack(self, native)
+
+    def adopt_blob(self, native: object, /) -> FakeBlob:
+        """Wrap a file."""
+        if not isinstance(native, FakeFile):
+            raise UsageError(f"this is not a file: {type(native).__name__}")
+        return FakeBlob(native)
 
     def new_element(self, kind: MediaKind, target: object | None, handler: MediaElementHandler, /) -> FakeElement:
         """Make or find a media element."""
