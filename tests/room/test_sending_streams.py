@@ -406,7 +406,7 @@ async def test_a_write_that_is_cancelled(room: Room, server: Server) -> None:
     """What has not been sent is not counted: the stream goes on without it."""
     await join(room, server, NEWEST)
     async with await room.local_participant.stream_text() as writer:
-        async with room._context.session._channels._out["_reliable"].turn:
+        async with room._context.session._require_connection()._channels._out["_reliable"].turn:
             writing = asyncio.create_task(writer.write("never"))
             await asyncio.sleep(0)
             await asyncio.sleep(0)
@@ -421,7 +421,7 @@ async def test_sending_waits_for_room(room: Room, server: Server) -> None:
     """A megabyte waits at most, however much is sent."""
     await join(room, server, OLD)
     await room.local_participant.publish_data(b"opens the channel")
-    channel = room._context.session._channels._out["_reliable"].channel
+    channel = room._context.session._require_connection()._channels._out["_reliable"].channel
     assert channel is not None
     most = 0
 
@@ -465,7 +465,7 @@ async def test_leaving_ends_writers(room: Room, server: Server) -> None:
     await join(room, server, NEWEST)
     me = room.local_participant
     writer, waiting = await me.stream_text(), await me.stream_bytes("x")
-    async with room._context.session._channels._out["_reliable"].turn:
+    async with room._context.session._require_connection()._channels._out["_reliable"].turn:
         writes = [asyncio.create_task(waiting.write(b"x")), asyncio.create_task(me.send_text(TEXT, compress=False))]
         await asyncio.sleep(0)
         await room.disconnect()
