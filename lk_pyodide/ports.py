@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Protocol
 from lk_pyodide.browser.api import Browser, MediaElement
 from lk_pyodide.core.messages import ParticipantInfo
 from lk_pyodide.options import RoomOptions
-from lk_pyodide.session.session import Session
 
 if TYPE_CHECKING:
     from lk_pyodide.incoming_streams import IncomingStreams
     from lk_pyodide.local_track import LocalTrack
     from lk_pyodide.participant import Participant
     from lk_pyodide.publication import LocalTrackPublication, TrackPublication
+    from lk_pyodide.session.session import Session
 
 
 class RoomPort(Protocol):

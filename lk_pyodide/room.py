@@ -23,8 +23,6 @@ from lk_pyodide.options import CONNECT_DEFAULTS, RoomConnectOptions, RoomOptions
 from lk_pyodide.participant import Participant, RemoteParticipant
 from lk_pyodide.room_context import Playback, RoomContext
 from lk_pyodide.room_updates import RoomUpdates
-from lk_pyodide.session.schemes import network_for
-from lk_pyodide.session.session import Session
 from lk_pyodide.token_source import TokenSource
 from lk_pyodide.types import ConnectErrorReason, ConnectionState, DeviceInfo, DisconnectReason, ServerInfo
 
@@ -249,6 +247,9 @@ class Room(EventSource[EventName]):
         if isinstance(url, str):
             urls.ServerUrl.parse(url)  # what the network has no part in is told
         wire.load()
+        from lk_pyodide.session import session  # noqa: F401 - loaded before it is needed, as the messages are
+        from lk_pyodide.session.schemes import network_for
+
         await self._context.browser.ready()
         try:
             server = urls.ServerUrl.parse(url if isinstance(url, str) else (await url.fetch()).server_url)
@@ -314,6 +315,8 @@ class Room(EventSource[EventName]):
         wanted = merged(_connect_options(options), _connect_options(context.options), CONNECT_DEFAULTS)
         single = options.single_peer_connection if isinstance(options, RoomOptions) else True
         updates = self._new_updates(auto_subscribe=wanted.auto_subscribe is not False)
+        from lk_pyodide.session.session import Session  # a page that only shows a form does not pay for it
+
         try:
             session = Session(
                 context.browser,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING
 
 from lk_pyodide import events as ev
 from lk_pyodide.browser.api import Browser, MediaElement
@@ -26,10 +27,12 @@ from lk_pyodide.logging import get_logger
 from lk_pyodide.options import RoomOptions
 from lk_pyodide.participant import Participant, RemoteParticipant
 from lk_pyodide.publication import LocalTrackPublication, TrackPublication
-from lk_pyodide.session.session import Session, SessionState
 from lk_pyodide.session.tasks import TaskSet
 from lk_pyodide.token_source import TokenSource
 from lk_pyodide.types import ConnectErrorReason, ConnectionState, DisconnectReason, TokenSourceResponse, TrackKind
+
+if TYPE_CHECKING:
+    from lk_pyodide.session.session import Session
 
 _log = get_logger("room")
 
@@ -148,7 +151,7 @@ class RoomContext:
     @property
     def is_connected(self) -> bool:
         """Whether there is a connection to send on."""
-        return self.connection is not None and self.connection.state is SessionState.CONNECTED
+        return self.connection is not None and self.connection.is_connected
 
     async def wait_connected(self) -> None:
         """Wait for a connect that is under way, or for the connection to be back.

@@ -288,6 +288,11 @@ class Session:
         return self._connection.rtt if self._connection is not None else 0.0
 
     @property
+    def is_connected(self) -> bool:
+        """Whether we are in the room, and nothing is being made anew."""
+        return self.state is SessionState.CONNECTED
+
+    @property
     def is_up(self) -> bool:
         """Whether there is a connection at present, even one on which not everything is published again yet."""
         return self._connection is not None and self._connection.state is ConnectionState.UP
