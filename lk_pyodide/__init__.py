@@ -14,14 +14,17 @@ from lk_pyodide.devices import (
 from lk_pyodide.emitter import Event, EventSource, EventStream
 from lk_pyodide.errors import *  # noqa: F403
 from lk_pyodide.events import *  # noqa: F403
+from lk_pyodide.incoming_streams import ByteStreamHandler, ByteStreamReader, TextStreamHandler, TextStreamReader
 from lk_pyodide.local_participant import LocalParticipant
 from lk_pyodide.local_track import LocalAudioTrack, LocalTrack, LocalVideoTrack
 from lk_pyodide.logging import LogLevel, get_logger, set_log_extension, set_log_level
 from lk_pyodide.options import *  # noqa: F403
+from lk_pyodide.outgoing_streams import ByteStreamWriter, TextStreamWriter
 from lk_pyodide.participant import Participant, RemoteParticipant
 from lk_pyodide.publication import LocalTrackPublication, RemoteTrackPublication, TrackPublication
 from lk_pyodide.room import Room
 from lk_pyodide.rpc import RpcHandler, RpcInvocationData
+from lk_pyodide.token_source import TokenSource, TokenSourceConfigurable, TokenSourceFixed
 from lk_pyodide.tokens import AccessToken, VideoGrants
 from lk_pyodide.track import AttachedElement, RemoteAudioTrack, RemoteTrack, RemoteVideoTrack, Track
 from lk_pyodide.types import *  # noqa: F403
@@ -29,6 +32,9 @@ from lk_pyodide.types import *  # noqa: F403
 __all__ = [
     "AccessToken",
     "AttachedElement",
+    "ByteStreamHandler",
+    "ByteStreamReader",
+    "ByteStreamWriter",
     "Event",
     "EventSource",
     "EventStream",
@@ -47,6 +53,12 @@ __all__ = [
     "Room",
     "RpcHandler",
     "RpcInvocationData",
+    "TokenSource",
+    "TokenSourceConfigurable",
+    "TokenSourceFixed",
+    "TextStreamHandler",
+    "TextStreamReader",
+    "TextStreamWriter",
     "Track",
     "TrackPublication",
     "VideoGrants",

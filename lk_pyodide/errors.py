@@ -8,6 +8,7 @@ The branch says whose fault it was; the class says what happened; ``__cause__`` 
     │   ├── TrackInvalidError                (not a track that can be used here)
     │   └── UnsupportedHostError             (this Python cannot reach a browser page)
     ├── ConnectError                     could not join: ``reason`` tells why
+    │   └── TokenSourceError                 (nobody said where to join, and with which token)
     ├── RoomDisconnectedError            the room ended while something was awaited
     ├── ConnectionLostError              the connection broke meanwhile, and is being made anew
     ├── ServerError                      the server refused, or broke the protocol
@@ -18,6 +19,7 @@ The branch says whose fault it was; the class says what happened; ``__cause__`` 
     ├── PublishTrackError                a track could not be published (``status``)
     ├── UnpublishTrackError
     ├── PublishDataError                 a data packet could not be sent
+    ├── DataStreamError                  a text or byte stream failed: ``reason`` tells how
     ├── DeadlineExceeded                 took too long (also a ``TimeoutError``)
     ├── BrowserError                     the browser refused or failed: ``name`` is the DOMException's
     │   ├── MediaDeviceError                 (camera, microphone or screen)
@@ -33,12 +35,13 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import Any
 
-from lk_pyodide.types import ConnectErrorReason, DisconnectReason, MediaDeviceFailure
+from lk_pyodide.types import ConnectErrorReason, DataStreamErrorReason, DisconnectReason, MediaDeviceFailure
 
 __all__ = [
     "BrowserError",
     "ConnectError",
     "ConnectionLostError",
+    "DataStreamError",
     "DeadlineExceeded",
     "DeviceUnsupportedError",
     "LiveKitError",
@@ -52,6 +55,7 @@ __all__ = [
     "RpcError",
     "ServerError",
     "SignalRequestError",
+    "TokenSourceError",
     "TrackInvalidError",
     "UnexpectedConnectionState",
     "UnpublishTrackError",
@@ -116,6 +120,10 @@ class ConnectError(LiveKitError):
         self.reason = reason
         self.status = status
         self.disconnect_reason = disconnect_reason
+
+
+class TokenSourceError(ConnectError):
+    """A token source did not say where to join, and with which token."""
 
 
 class RoomDisconnectedError(LiveKitError):
@@ -183,6 +191,19 @@ class UnpublishTrackError(LiveKitError):
 
 class PublishDataError(LiveKitError):
     """A data packet could not be sent."""
+
+
+class DataStreamError(LiveKitError):
+    """A text or byte stream could not be sent, or did not arrive as it was sent.
+
+    Args:
+        message: what happened to which stream.
+        reason: which kind of failure.
+    """
+
+    def __init__(self, message: str, reason: DataStreamErrorReason) -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 class DeadlineExceeded(LiveKitError, TimeoutError):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeVar, overload
 
+from lk_pyodide import outgoing_streams as outgoing
+from lk_pyodide.core import streams
 from lk_pyodide.core.messages import DataPacket, ParticipantInfo, UserPacket
 from lk_pyodide.errors import ConnectionLostError, LiveKitError, UsageError
 from lk_pyodide.local_capture import LocalCapture
@@ -17,12 +19,13 @@ from lk_pyodide.options import (
     TrackPublishOptions,
     VideoCaptureOptions,
 )
+from lk_pyodide.outgoing_streams import ByteStreamWriter, OutgoingStreams, TextStreamWriter
 from lk_pyodide.participant import Publishing
 from lk_pyodide.ports import RoomPort
 from lk_pyodide.publication import LocalTrackPublication
 from lk_pyodide.rpc import Rpc, RpcHandler
 from lk_pyodide.session.tasks import TaskSet
-from lk_pyodide.types import DataPacketKind, TrackSource
+from lk_pyodide.types import ByteStreamInfo, DataPacketKind, TextStreamInfo, TrackSource
 
 __all__ = ["LocalParticipant"]
 
@@ -38,7 +41,8 @@ class LocalParticipant(Publishing[LocalTrackPublication]):
         self._publisher = LocalPublisher(room, self, self._track_ended)
         self._capture = LocalCapture(room, self, self._publisher, self._tasks)
         self._profile = LocalProfile(room, self)
-        self._rpc = Rpc(room, lambda: self.identity)
+        self._streams = OutgoingStreams(room, lambda: self._info)
+        self._rpc = Rpc(room, lambda: self.identity, self._streams)
 
     # -- camera, microphone, screen --
 
@@ -166,14 +170,161 @@ class LocalParticipant(Publishing[LocalTrackPublication]):
             PublishDataError: it is too large, or could not be sent.
             UnexpectedConnectionState: the room is not connected.
         """
-        if isinstance(destination_identities, str):
-            raise UsageError("destination_identities is a list of identities, not one string")
+        destinations = outgoing.destinations(destination_identities)
         await self._room.wait_connected()
         data = payload.encode() if isinstance(payload, str) else bytes(payload)
-        destinations = tuple(destination_identities)
         user = UserPacket(self.sid, self.identity, data, destinations, topic or None)
         kind = DataPacketKind.RELIABLE if reliable else DataPacketKind.LOSSY
         await self._room.session.send_packet(DataPacket(user, kind, self.identity, destinations))
+
+    # -- streams --
+
+    async def send_text(
+        self,
+        text: str,
+        *,
+        destination_identities: Sequence[str] | None = None,
+        topic: str = "",
+        attributes: Mapping[str, str] | None = None,
+        reply_to_id: str | None = None,
+        attachments: Sequence[Any] = (),
+        compress: bool = True,
+        on_progress: Callable[[float], object] | None = None,
+    ) -> TextStreamInfo:
+        """Send a text of any length; the others' handlers of its topic get it.
+
+        Args:
+            text: the whole of it.
+            destination_identities: who gets it; nobody named means everyone else.
+            topic: what it is about.
+            attributes: anything else to say about it; some 14 000 bytes in all.
+            reply_to_id: id of the text that it answers.
+            attachments: files that follow it, each as a byte stream of the same topic: see :meth:`send_file`.
+            compress: whether it may be compressed, where everyone can unpack it.
+            on_progress: called with how much has been sent, 0 to 1.
+
+        Returns:
+            What the others know of it, the ids of the attachments included.
+
+        Raises:
+            UsageError: it is no text.
+            DataStreamError: there is too much in ``attributes``; or the connection was made anew meanwhile.
+            PublishDataError: it could not be sent.
+            RoomDisconnectedError: the room was left meanwhile.
+            UnexpectedConnectionState: the room is not connected.
+        """
+        content = streams.encoded(text)
+        info = outgoing.text_info(None, topic, len(content), attributes, reply_to_id)
+        return await self._streams.send_text(
+            info,
+            content,
+            destination_identities,
+            attachments=attachments,
+            compress=compress,
+            on_progress=on_progress,
+        )
+
+    async def stream_text(
+        self,
+        *,
+        destination_identities: Sequence[str] | None = None,
+        topic: str = "",
+        attributes: Mapping[str, str] | None = None,
+        stream_id: str | None = None,
+        reply_to_id: str | None = None,
+        total_size: int | None = None,
+    ) -> TextStreamWriter:
+        """Begin a text that is sent as it comes to be; otherwise as :meth:`send_text`.
+
+        Args:
+            stream_id: an id of one's own.
+            total_size: how many bytes of UTF-8 it is going to have, if that is known: with fewer or more it fails.
+        """
+        info = outgoing.text_info(stream_id, topic, total_size, attributes, reply_to_id)
+        return await self._streams.stream_text(info, destination_identities)
+
+    async def send_bytes(
+        self,
+        data: bytes | bytearray | memoryview,
+        *,
+        topic: str = "",
+        name: str | None = None,
+        mime_type: str | None = None,
+        destination_identities: Sequence[str] | None = None,
+        attributes: Mapping[str, str] | None = None,
+        stream_id: str | None = None,
+        compress: bool = True,
+        on_progress: Callable[[float], object] | None = None,
+    ) -> ByteStreamInfo:
+        """Send bytes; otherwise as :meth:`send_file`."""
+        return await self._streams.send_file(
+            outgoing.bytes_of(data),
+            destination_identities,
+            name=name,
+            mime_type=mime_type,
+            topic=topic,
+            attributes=attributes,
+            stream_id=stream_id,
+            compress=compress,
+            on_progress=on_progress,
+        )
+
+    async def stream_bytes(
+        self,
+        name: str,
+        *,
+        total_size: int | None = None,
+        mime_type: str = "application/octet-stream",
+        attributes: Mapping[str, str] | None = None,
+        stream_id: str | None = None,
+        destination_identities: Sequence[str] | None = None,
+        topic: str = "",
+    ) -> ByteStreamWriter:
+        """Begin bytes that are sent as they come to be; otherwise as :meth:`send_file`.
+
+        Args:
+            total_size: how many there are going to be, if that is known: with fewer or more it fails.
+        """
+        info = outgoing.byte_info(stream_id, topic, total_size, attributes, name, mime_type)
+        return await self._streams.stream_bytes(info, destination_identities)
+
+    async def send_file(
+        self,
+        file_path: Any,
+        *,
+        topic: str = "",
+        name: str | None = None,
+        mime_type: str | None = None,
+        destination_identities: Sequence[str] | None = None,
+        attributes: Mapping[str, str] | None = None,
+        stream_id: str | None = None,
+        compress: bool = True,
+        on_progress: Callable[[float], object] | None = None,
+    ) -> ByteStreamInfo:
+        """Send a file of any size; it is read as it is sent. Otherwise as :meth:`send_text`.
+
+        Args:
+            file_path: the path of a file that Python sees (a str is always a path), or bytes, or the browser's own
+                File or Blob; one of the page cannot come to Python in a worker.
+            name: what the others are told it is called; None means its own name.
+            mime_type: what it holds; None means what its name, or the browser, says.
+            stream_id: an id of one's own.
+
+        Raises:
+            OSError: Python cannot read it.
+            BrowserError: the browser cannot read it.
+        """
+        return await self._streams.send_file(
+            file_path,
+            destination_identities,
+            name=name,
+            mime_type=mime_type,
+            topic=topic,
+            attributes=attributes,
+            stream_id=stream_id,
+            compress=compress,
+            on_progress=on_progress,
+        )
 
     # -- remote procedure calls --
 
@@ -186,10 +337,9 @@ class LocalParticipant(Publishing[LocalTrackPublication]):
 
         Args:
             method: its name. A handler that was there before is replaced.
-            handler: gets an :class:`RpcInvocationData` and gives a str of at most 15 360 bytes, or None; it may be
-                ``async``, and is cancelled when the caller waits no longer. It may raise an :class:`RpcError`, which
-                the caller gets; of any other exception the caller learns only that there was one. Without a handler
-                this is a decorator.
+            handler: gets an :class:`RpcInvocationData` and gives a str or None; it may be ``async``, and is cancelled
+                when the caller waits no longer. It may raise an :class:`RpcError`, which the caller gets; of any other
+                exception the caller learns only that there was one. Without a handler this is a decorator.
 
         Returns:
             The handler.
@@ -218,7 +368,8 @@ class LocalParticipant(Publishing[LocalTrackPublication]):
         Args:
             destination_identity: whose.
             method: its name.
-            payload: at most 15 360 bytes of UTF-8; often JSON.
+            payload: often JSON. Of any length, and so is the answer; between us and older clients of others, which
+                know the first version of the protocol only, 15 360 bytes of UTF-8.
             response_timeout: seconds to wait for the answer; None means 15.
 
         Returns:
@@ -298,6 +449,7 @@ class LocalParticipant(Publishing[LocalTrackPublication]):
         self._profile.fail_all(error)
         self._publisher.left(stop_tracks=stop_tracks)
         await self._rpc.left(error)
+        await self._streams.left()
         await self._tasks.close()
 
 

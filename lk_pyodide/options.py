@@ -20,12 +20,14 @@ __all__ = [
     "AudioCaptureOptions",
     "AudioEncoding",
     "AudioPresets",
+    "DataStreamOptions",
     "IceServerOptions",
     "RoomConnectOptions",
     "RoomOptions",
     "RtcConfiguration",
     "ScreenShareCaptureOptions",
     "ScreenSharePresets",
+    "TokenSourceFetchOptions",
     "TrackPublishOptions",
     "VideoCaptureOptions",
     "VideoEncoding",
@@ -219,6 +221,18 @@ class RtcConfiguration:
 
 
 @dataclass(kw_only=True, slots=True)
+class DataStreamOptions:
+    """What others may send us as streams.
+
+    Attributes:
+        max_payload_byte_length: bytes, uncompressed, of one stream, and of what one sender's streams hold unread;
+            None means 64 MB. More of them end with a ``DataStreamError``.
+    """
+
+    max_payload_byte_length: int | None = None
+
+
+@dataclass(kw_only=True, slots=True)
 class RoomConnectOptions:
     """How to join.
 
@@ -250,6 +264,7 @@ class RoomOptions(RoomConnectOptions):
         single_peer_connection: the current protocol; False uses two peer connections, as older servers need.
         stop_local_track_on_unpublish: turn the device off with the publication.
         disconnect_on_page_leave: say goodbye when the page is left.
+        data_stream: what others may send us as streams.
     """
 
     adaptive_stream: bool = False
@@ -260,6 +275,32 @@ class RoomOptions(RoomConnectOptions):
     single_peer_connection: bool = True
     stop_local_track_on_unpublish: bool = True
     disconnect_on_page_leave: bool = True
+    data_stream: DataStreamOptions | None = None
+
+
+@dataclass(kw_only=True, slots=True)
+class TokenSourceFetchOptions:
+    """What to ask a token source for; what is left out is up to who makes the token.
+
+    Attributes:
+        room_name: the room to join.
+        participant_name: the name that others see.
+        participant_identity: who we are in the room.
+        participant_metadata: what others may read of us.
+        participant_attributes: the same by name.
+        agent_name: the agent to send to the room.
+        agent_metadata: what to tell that agent.
+        deployment: which of its deployments to take.
+    """
+
+    room_name: str | None = None
+    participant_name: str | None = None
+    participant_identity: str | None = None
+    participant_metadata: str | None = None
+    participant_attributes: dict[str, str] | None = None
+    agent_name: str | None = None
+    agent_metadata: str | None = None
+    deployment: str | None = None
 
 
 def merged(*layers: Options | None) -> Options:

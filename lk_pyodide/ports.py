@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from lk_pyodide.browser.api import Browser, MediaElement
+from lk_pyodide.core.messages import ParticipantInfo
 from lk_pyodide.options import RoomOptions
-from lk_pyodide.session.session import Session
 
 if TYPE_CHECKING:
+    from lk_pyodide.incoming_streams import IncomingStreams
     from lk_pyodide.local_track import LocalTrack
     from lk_pyodide.participant import Participant
     from lk_pyodide.publication import LocalTrackPublication, TrackPublication
+    from lk_pyodide.session.session import Session
 
 
 class RoomPort(Protocol):
@@ -30,14 +33,19 @@ class RoomPort(Protocol):
         ...
 
     @property
+    def streams(self) -> IncomingStreams:
+        """What others send us as streams."""
+        ...
+
+    @property
     def is_connected(self) -> bool: ...
     @property
     def server_version(self) -> str:
         """The server's version; empty while there is no connection."""
         ...
 
-    def has_remote(self, identity: str, /) -> bool:
-        """Whether somebody else of this identity is in the room."""
+    def recipients(self, identities: Sequence[str], /) -> Sequence[ParticipantInfo | None]:
+        """Who gets something sent to these, None for somebody who is not here; to nobody named is to all others."""
         ...
 
     async def wait_connected(self) -> None:

@@ -4,28 +4,35 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING
 
 from lk_pyodide import events as ev
 from lk_pyodide.browser.api import Browser, MediaElement
 from lk_pyodide.browser.current import current
+from lk_pyodide.core.messages import ParticipantInfo
 from lk_pyodide.emitter import Event
 from lk_pyodide.errors import (
     BrowserError,
+    ConnectError,
     DeviceUnsupportedError,
     LiveKitError,
     MediaDeviceError,
     UnexpectedConnectionState,
 )
+from lk_pyodide.incoming_streams import IncomingStreams
 from lk_pyodide.local_capture import SOURCES
 from lk_pyodide.local_track import LocalTrack
 from lk_pyodide.logging import get_logger
 from lk_pyodide.options import RoomOptions
 from lk_pyodide.participant import Participant, RemoteParticipant
 from lk_pyodide.publication import LocalTrackPublication, TrackPublication
-from lk_pyodide.session.session import Session, SessionState
 from lk_pyodide.session.tasks import TaskSet
-from lk_pyodide.types import ConnectionState, DisconnectReason, TrackKind
+from lk_pyodide.token_source import TokenSource
+from lk_pyodide.types import ConnectErrorReason, ConnectionState, DisconnectReason, TokenSourceResponse, TrackKind
+
+if TYPE_CHECKING:
+    from lk_pyodide.session.session import Session
 
 _log = get_logger("room")
 
@@ -57,10 +64,45 @@ class RoomContext:
         self.leave = leave
         self.mimebundle = mimebundle
         self.remotes: dict[str, RemoteParticipant] = {}
+        self._streams = IncomingStreams(options.data_stream.max_payload_byte_length if options.data_stream else None)
         self.connecting: asyncio.Task[None] | None = None
         self.connection: Session | None = None
+        self.token_source: TokenSource | None = None
         self.active_devices = _first_devices(options)
         self._browser = browser
+
+    # -- for the room --
+
+    @contextlib.asynccontextmanager
+    async def credentials(self) -> AsyncIterator[TokenSourceResponse]:
+        """Ask where to join, and with which token. A token with which joining is then refused is not given again.
+
+        Raises:
+            TokenSourceError: the token source does not say.
+            UnexpectedConnectionState: nobody has called ``connect()``.
+        """
+        source = self.token_source
+        if source is None:
+            raise UnexpectedConnectionState("the room was never connected")
+        response = await source.fetch()
+        try:
+            yield response
+        except ConnectError as error:
+            if error.reason is ConnectErrorReason.NOT_ALLOWED:
+                source._forget()
+            raise
+
+    async def renewed_credentials(self) -> TokenSourceResponse:
+        """Ask again, after a token has been refused.
+
+        Raises:
+            TokenSourceError: the token source does not say.
+            UnexpectedConnectionState: nobody has called ``connect()``.
+        """
+        if self.token_source is None:
+            raise UnexpectedConnectionState("the room was never connected")
+        self.token_source._forget()
+        return await self.token_source.fetch()
 
     # -- for the nouns --
 
@@ -87,6 +129,11 @@ class RoomContext:
         return self.connection
 
     @property
+    def streams(self) -> IncomingStreams:
+        """What others send us as streams."""
+        return self._streams
+
+    @property
     def server_version(self) -> str:
         """The server's version; empty while there is no connection."""
         if self.connection is None:
@@ -94,14 +141,17 @@ class RoomContext:
         join = self.connection.join
         return (join.server_info.version if join.server_info else "") or join.server_version
 
-    def has_remote(self, identity: str) -> bool:
-        """Whether somebody else of this identity is in the room."""
-        return identity in self.remotes
+    def recipients(self, identities: Sequence[str], /) -> Sequence[ParticipantInfo | None]:
+        """Who gets something sent to these, None for somebody who is not here; to nobody named is to all others."""
+        if not identities:
+            return [participant._info for participant in self.remotes.values()]
+        found = map(self.remotes.get, identities)
+        return [participant._info if participant is not None else None for participant in found]
 
     @property
     def is_connected(self) -> bool:
         """Whether there is a connection to send on."""
-        return self.connection is not None and self.connection.state is SessionState.CONNECTED
+        return self.connection is not None and self.connection.is_connected
 
     async def wait_connected(self) -> None:
         """Wait for a connect that is under way, or for the connection to be back.

@@ -13,6 +13,7 @@ from lk_pyodide import events as ev
 from lk_pyodide.browser.api import TrackArrival
 from lk_pyodide.core import messages as m
 from lk_pyodide.core import roster
+from lk_pyodide.core.stream_messages import DataStream
 from lk_pyodide.core.subscription import ARRIVAL_PATIENCE, MediaOwner
 from lk_pyodide.emitter import Event
 from lk_pyodide.local_participant import LocalParticipant
@@ -177,6 +178,8 @@ class RoomUpdates:
                 self._speakers_listed(update.speakers)
             case m.RpcRequest() | m.RpcAck() | m.RpcResponse() as value:
                 self._local._rpc.on_packet(packet.participant_identity, value)
+            case DataStream.Header() | DataStream.Chunk() | DataStream.Trailer() as value:
+                self._room.streams.on_packet(packet, value)
             case _:
                 _log.debug("ignored a data packet of an unknown kind")
 
@@ -215,6 +218,7 @@ class RoomUpdates:
             return
         participant._info = info
         self._local._rpc.participant_left(info.identity)
+        self._room.streams.participant_left(info.identity, info.sid)
         if participant in self.speakers:
             self.speakers = [speaker for speaker in self.speakers if speaker is not participant]
             self._emit(ev.ActiveSpeakersChanged(list(self.speakers)))

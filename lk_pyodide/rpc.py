@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import inspect
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from lk_pyodide.core import rpc as core
 from lk_pyodide.core.messages import DataPacket, PacketValue, RpcAck, RpcRequest, RpcResponse
 from lk_pyodide.core.rpc import Code
-from lk_pyodide.errors import LiveKitError, RoomDisconnectedError, RpcError, UsageError
+from lk_pyodide.errors import DataStreamError, LiveKitError, RoomDisconnectedError, RpcError, UsageError
+from lk_pyodide.incoming_streams import TextStreamReader
 from lk_pyodide.logging import get_logger
+from lk_pyodide.outgoing_streams import OutgoingStreams, text_info
 from lk_pyodide.ports import RoomPort
 from lk_pyodide.session.tasks import TaskSet
 
@@ -59,15 +62,19 @@ class Rpc:
     Args:
         room: our room.
         identity: tells who we are.
+        streams: sends what goes as a text.
     """
 
-    def __init__(self, room: RoomPort, identity: Callable[[], str]) -> None:
+    def __init__(self, room: RoomPort, identity: Callable[[], str], streams: OutgoingStreams) -> None:
         self._room = room
         self._identity = identity
+        self._streams = streams
         self._handlers: dict[str, RpcHandler] = {}
         self._calls: dict[str, _Call] = {}
         self._taken: dict[tuple[str, str], None] = {}
         self._tasks = TaskSet()
+        room.streams.texts.reserve(core.REQUEST_TOPIC, self._on_request)
+        room.streams.texts.reserve(core.RESPONSE_TOPIC, self._on_response)
 
     def register(self, method: str, handler: RpcHandler) -> None:
         """Answer calls of ``method``; the last handler of a name counts, as a cell of a notebook may run twice."""
@@ -81,18 +88,24 @@ class Rpc:
         """See :meth:`LocalParticipant.perform_rpc`."""
         patience = core.patience(response_timeout)
         await self._room.wait_connected()
-        core.check_request(payload, self._room.server_version)
-        if not self._room.has_remote(destination):
+        core.check_server(self._room.server_version)
+        [recipient] = self._room.recipients((destination,))
+        as_stream = core.takes_streams(recipient)
+        core.check_payload(payload, as_stream=as_stream)
+        if recipient is None:
             raise core.error(Code.RECIPIENT_NOT_FOUND)
         call = _Call(destination)
         request = RpcRequest(os.urandom(16).hex(), method, payload, core.sent_timeout_ms(patience), core.VERSION)
         self._calls[request.id] = call
         try:
             async with _deadline(core.ACK_TIMEOUT, Code.CONNECTION_TIMEOUT) as until_acked:
-                await self._send(destination, request)
+                call.on_ack = functools.partial(_lift, until_acked)  # maybe while a long text is still being sent
+                if as_stream:
+                    attributes = core.request_attributes(request)
+                    await self._send_text(destination, core.REQUEST_TOPIC, payload, attributes)
+                else:
+                    await self._send(destination, request)
                 async with _deadline(patience, Code.RESPONSE_TIMEOUT):
-                    await call.acked
-                    until_acked.reschedule(None)
                     return core.read(await call.answered)
         finally:
             del self._calls[request.id]
@@ -100,12 +113,16 @@ class Rpc:
 
     async def _send(self, destination: str, value: PacketValue) -> None:
         packet = DataPacket(value, participant_identity=self._identity(), destination_identities=(destination,))
-        try:
+        async with _sending():
             await self._room.session.send_packet(packet)
-        except (UsageError, RoomDisconnectedError):
-            raise
-        except LiveKitError as error:
-            raise core.error(Code.SEND_FAILED) from error
+
+    async def _send_text(self, destination: str, topic: str, text: str, attributes: Mapping[str, str]) -> None:
+        content = text.encode()
+        info = text_info(None, topic, len(content), attributes, None)
+        async with _sending():
+            await self._streams.send_text(
+                info, content, (destination,), attachments=(), compress=True, on_progress=None
+            )
 
     # -- from the room --
 
@@ -150,30 +167,101 @@ class Rpc:
 
     # -- answering --
 
-    async def _serve(self, caller: str, request: RpcRequest) -> None:
+    def _on_request(self, reader: TextStreamReader, caller: str) -> None:
+        """Somebody calls, with a text."""
         try:
-            await self._send(caller, RpcAck(request.id))
-            await self._send(caller, await self._answer(caller, request))
-        except LiveKitError as error:
-            _log.warning("a call of %r could not be answered: %s", request.method, error.__cause__ or error)
-
-    async def _answer(self, caller: str, request: RpcRequest) -> RpcResponse:
-        try:
-            if request.version != core.VERSION:
-                raise core.error(Code.UNSUPPORTED_VERSION)
-            handler = self._handlers.get(request.method)
-            if handler is None:
-                raise core.error(Code.UNSUPPORTED_METHOD)
-            patience = core.time_to_answer(request)
-            data = RpcInvocationData(request.id, caller, request.payload, patience, request.method)
-            async with _deadline(patience, Code.RESPONSE_TIMEOUT):
-                return core.response(request.id, await _run(handler, data))
+            request = core.read_request(reader.info.attributes)
         except RpcError as error:
-            return core.failure(request.id, error)
+            self._tasks.spawn(self._refuse(caller, core.request_of(reader.info.attributes), error))
+            return
+        if request is None:
+            _log.warning("ignored a call of %r that does not say its id", caller)
+        elif self._is_new(caller, request.id):
+            self._tasks.spawn(self._serve(caller, request, reader))
+
+    def _on_response(self, reader: TextStreamReader, sender: str) -> None:
+        """Somebody answers, with a text."""
+        call = self._calls.get(core.request_of(reader.info.attributes))
+        if call is not None and call.destination == sender:
+            call.ack()
+            self._tasks.spawn(self._take_answer(call, reader))
+
+    async def _take_answer(self, call: _Call, reader: TextStreamReader) -> None:
+        request_id = core.request_of(reader.info.attributes)
+        try:
+            call.answer(RpcResponse(request_id, payload=await reader.read_all()))
+        except DataStreamError as error:
+            _log.warning("an answer could not be read: %s", error)
+            call.fail(core.unreadable("response"))
+
+    async def _refuse(self, caller: str, request_id: str, error: RpcError) -> None:
+        with _telling("a call"):
+            await self._send(caller, core.failure(request_id, error))
+
+    async def _serve(self, caller: str, request: RpcRequest, reader: TextStreamReader | None = None) -> None:
+        """Answer a call, whose payload is in a text unless it is with the call."""
+        version = core.VERSION if reader is None else core.STREAM_VERSION
+        with _telling(f"a call of {request.method!r}"):
+            await self._send(caller, RpcAck(request.id))
+            try:
+                if request.version != version:
+                    raise core.error(Code.UNSUPPORTED_VERSION)
+                if reader is not None:
+                    request = replace(request, payload=await _read(reader))
+                [to] = self._room.recipients((caller,))
+                answer = await self._answer(caller, request, as_stream=core.takes_streams(to))
+            except RpcError as error:
+                await self._send(caller, core.failure(request.id, error))
+                return
+            if core.takes_streams(to):
+                attributes = core.response_attributes(request.id)
+                await self._send_text(caller, core.RESPONSE_TOPIC, answer.payload or "", attributes)
+            else:
+                await self._send(caller, answer)
+
+    async def _answer(self, caller: str, request: RpcRequest, *, as_stream: bool) -> RpcResponse:
+        handler = self._handlers.get(request.method)
+        if handler is None:
+            raise core.error(Code.UNSUPPORTED_METHOD)
+        patience = core.time_to_answer(request)
+        data = RpcInvocationData(request.id, caller, request.payload, patience, request.method)
+        try:
+            async with _deadline(patience, Code.RESPONSE_TIMEOUT):
+                return core.response(request.id, await _run(handler, data), as_stream=as_stream)
+        except RpcError:
+            raise
         except Exception as error:
             # What went wrong is our business; the caller only hears that something did.
             _log.error("the handler of %r raised an exception", request.method, exc_info=error)
-            return core.failure(request.id, core.error(Code.APPLICATION_ERROR))
+            raise core.error(Code.APPLICATION_ERROR) from error
+
+
+async def _read(reader: TextStreamReader) -> str:
+    try:
+        return await reader.read_all()
+    except DataStreamError as error:
+        _log.warning("a call could not be read: %s", error)
+        raise core.unreadable("request") from error
+
+
+@contextlib.asynccontextmanager
+async def _sending() -> AsyncIterator[None]:
+    """Errors of sending are LiveKit's own, unless they are ours, or the room is over."""
+    try:
+        yield
+    except (UsageError, RoomDisconnectedError):
+        raise
+    except LiveKitError as error:
+        raise core.error(Code.SEND_FAILED) from error
+
+
+@contextlib.contextmanager
+def _telling(what: str) -> Iterator[None]:
+    """Where nobody waits, an error is logged."""
+    try:
+        yield
+    except LiveKitError as error:
+        _log.warning("%s could not be answered: %s", what, error.__cause__ or error)
 
 
 async def _run(handler: RpcHandler, data: RpcInvocationData) -> object:
@@ -187,6 +275,12 @@ async def _run(handler: RpcHandler, data: RpcInvocationData) -> object:
         if task is not None and task.cancelling():
             raise
         raise RuntimeError("the handler awaited something that was cancelled") from error
+
+
+def _lift(deadline: asyncio.Timeout) -> None:
+    """There is none any more, unless it is over."""
+    if not deadline.expired():
+        deadline.reschedule(None)
 
 
 @contextlib.asynccontextmanager
@@ -206,14 +300,13 @@ class _Call:
     """A call that is waited for."""
 
     def __init__(self, destination: str) -> None:
-        loop = asyncio.get_running_loop()
         self.destination = destination
-        self.acked: asyncio.Future[None] = loop.create_future()
-        self.answered: asyncio.Future[RpcResponse] = loop.create_future()
+        self.on_ack: Callable[[], object] | None = None
+        self.answered: asyncio.Future[RpcResponse] = asyncio.get_running_loop().create_future()
 
     def ack(self) -> None:
-        if not self.acked.done():
-            self.acked.set_result(None)
+        if self.on_ack is not None:
+            self.on_ack()
 
     def answer(self, response: RpcResponse) -> None:
         self.ack()  # whoever answers has got it
@@ -227,6 +320,6 @@ class _Call:
 
     def forget(self) -> None:
         """Whoever waited has gone."""
-        for future in (self.acked, self.answered):
-            if not future.cancel() and not future.cancelled():
-                future.exception()
+        self.on_ack = None
+        if not self.answered.cancel() and not self.answered.cancelled():
+            self.answered.exception()

@@ -1,5 +1,12 @@
 """A browser for tests: ``Room(browser=FakeBrowser())`` runs in plain Python, without network and without clock."""
 
-from lk_pyodide.browser.fake import FakeBrowser, FakeMediaStreamTrack, FakeNode, FakeServerSocket, FakeSocketClosed
+from lk_pyodide.browser.fake import (
+    FakeBrowser,
+    FakeFile,
+    FakeMediaStreamTrack,
+    FakeNode,
+    FakeServerSocket,
+    FakeSocketClosed,
+)
 
-__all__ = ["FakeBrowser", "FakeMediaStreamTrack", "FakeNode", "FakeServerSocket", "FakeSocketClosed"]
+__all__ = ["FakeBrowser", "FakeFile", "FakeMediaStreamTrack", "FakeNode", "FakeServerSocket", "FakeSocketClosed"]

@@ -6,15 +6,18 @@ Integers are those of ``livekit.rtc`` (LiveKit's Python SDK), which differ from 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 __all__ = [
+    "ByteStreamInfo",
     "ConnectErrorReason",
     "ConnectionQuality",
     "ConnectionState",
     "DataPacketKind",
+    "DataStreamErrorReason",
     "DeviceInfo",
     "DisconnectReason",
     "EncryptionType",
@@ -23,8 +26,11 @@ __all__ = [
     "ParticipantPermission",
     "ParticipantState",
     "ServerInfo",
+    "StreamInfo",
     "StreamState",
     "SubscriptionError",
+    "TextStreamInfo",
+    "TokenSourceResponse",
     "TrackKind",
     "TrackSource",
     "VideoCodec",
@@ -82,6 +88,20 @@ class ConnectErrorReason(IntEnum):
     TIMEOUT = 5
     WEBSOCKET = 6
     SERVICE_NOT_FOUND = 7
+
+
+class DataStreamErrorReason(IntEnum):
+    """Why a text or byte stream failed (livekit-client's integers)."""
+
+    ALREADY_OPENED = 0
+    ABNORMAL_END = 1
+    DECODE_FAILED = 2
+    LENGTH_EXCEEDED = 3
+    INCOMPLETE = 4
+    HANDLER_ALREADY_REGISTERED = 7
+    ENCRYPTION_TYPE_MISMATCH = 8
+    HEADER_TOO_LARGE = 9
+    PAYLOAD_TOO_LARGE = 10
 
 
 class TrackKind(IntEnum):
@@ -277,6 +297,17 @@ class DeviceInfo:
     group_id: str = ""
 
 
+class TokenSourceResponse(NamedTuple):
+    """Where to join, and with which token: a pair, as in ``room.connect(*response)``. Its repr shows no token."""
+
+    server_url: str
+    participant_token: str
+
+    def __repr__(self) -> str:
+        # An address may have a query, which whatever stands before the server wants, and which may be a secret.
+        return f"<{type(self).__name__} of {self.server_url.partition('?')[0]!r}>"
+
+
 @dataclass(frozen=True, slots=True)
 class ServerInfo:
     """Which server the room is on (``livekit.ServerInfo``)."""
@@ -301,3 +332,50 @@ class ParticipantPermission:
     can_update_metadata: bool = False
     can_subscribe_metrics: bool = False
     agent: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamInfo:
+    """What is known of a text or byte stream.
+
+    Attributes:
+        stream_id: unique.
+        mime_type: what it holds.
+        topic: what it is about: which handler gets it.
+        timestamp: when it was begun, in milliseconds since 1970.
+        size: bytes of the whole, uncompressed; None where the sender does not say.
+        attributes: the application's; what the sender adds at the end is there at the end.
+        encryption_type: how it is encrypted end to end.
+    """
+
+    stream_id: str
+    mime_type: str
+    topic: str
+    timestamp: int
+    size: int | None
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    encryption_type: EncryptionType | int = EncryptionType.NONE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextStreamInfo(StreamInfo):
+    """What is known of a text stream.
+
+    Attributes:
+        attachments: ids of the byte streams that belong to it, which follow.
+        reply_to_id: id of the text that it answers, or empty.
+    """
+
+    attachments: tuple[str, ...] = ()
+    reply_to_id: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ByteStreamInfo(StreamInfo):
+    """What is known of a byte stream.
+
+    Attributes:
+        name: of the file, say.
+    """
+
+    name: str = ""

@@ -28,7 +28,9 @@ MODULES = [
 ]
 INTERNAL = {
     f"lk_pyodide.{name}"
-    for name in "jupyter local_capture local_profile local_publishing places ports room_context room_updates".split()
+    for name in (
+        "jupyter local_capture local_profile local_publishing places ports room_context room_updates stream_sources"
+    ).split()
 }
 """Modules that users have no business with."""
 REACHED_OTHERWISE = {"lk_pyodide.testing", "lk_pyodide.events"}
@@ -42,15 +44,23 @@ CONTRACT = {
         LocalParticipant RemoteParticipant Participant LocalTrack LocalAudioTrack LocalVideoTrack RemoteTrack
         RemoteAudioTrack RemoteVideoTrack TrackPublication LocalTrackPublication RemoteTrackPublication AttachedElement
         TrackSubscribed ParticipantConnected Disconnected DataPacket create_local_tracks set_log_level
-        RpcInvocationData""",
+        RpcInvocationData TokenSource TokenSourceFetchOptions TokenSourceResponse TokenSourceError TextStreamReader
+        TextStreamWriter ByteStreamReader ByteStreamWriter TextStreamInfo ByteStreamInfo DataStreamError
+        DataStreamErrorReason DataStreamOptions""",
     "Room": """on once off wait_for events connect disconnect prepare_connection name state connection_state isconnected
         sid get_sid metadata local_participant remote_participants get_local_devices get_active_device
         switch_active_device can_playback_audio
         can_playback_video start_audio start_video get_participant_by_identity active_speakers num_participants
-        num_publishers is_recording server_info __aenter__ __aexit__""",
+        num_publishers is_recording server_info __aenter__ __aexit__ register_text_stream_handler
+        unregister_text_stream_handler register_byte_stream_handler unregister_byte_stream_handler""",
     "LocalParticipant": """enable_camera_and_microphone set_camera_enabled set_microphone_enabled
         set_screen_share_enabled publish_track unpublish_track publish_data set_name set_metadata set_attributes
-        register_rpc_method unregister_rpc_method perform_rpc""",
+        register_rpc_method unregister_rpc_method perform_rpc send_text stream_text send_bytes stream_bytes
+        send_file""",
+    "TextStreamReader": "info read_all progress close aclose __aiter__ __anext__",
+    "ByteStreamReader": "info read_all progress close aclose __aiter__ __anext__",
+    "TextStreamWriter": "info write aclose __aenter__ __aexit__",
+    "ByteStreamWriter": "info write aclose __aenter__ __aexit__",
     "Participant": """identity sid name metadata attributes kind permissions track_publications get_track_publication
         is_camera_enabled is_microphone_enabled is_screen_share_enabled is_speaking audio_level connection_quality""",
     "Track": "attach detach sid kind source name muted media_stream_track attached_elements",
@@ -58,6 +68,7 @@ CONTRACT = {
     "TrackPublication": "sid name kind source muted mime_type simulcasted dimensions track",
     "RemoteTrackPublication": "set_subscribed subscribed track",
     "AttachedElement": "mount detach",
+    "TokenSource": "literal custom endpoint development_token_server fetch",
 }
 PROMISED = [
     pytest.param(owner, name, id=f"{owner}.{name}") for owner, names in CONTRACT.items() for name in names.split()
@@ -68,16 +79,19 @@ VISIBLE = {
     "EventSource": "on once off wait_for events",
     "Room": """active_speakers can_playback_audio can_playback_video connect connection_state disconnect
         get_active_device get_local_devices get_participant_by_identity get_sid is_recording isconnected
-        local_participant metadata name num_participants num_publishers options prepare_connection remote_participants
-        server_info sid signal_rtt start_audio start_video state switch_active_device""",
+        local_participant metadata name num_participants num_publishers options prepare_connection
+        register_byte_stream_handler register_text_stream_handler remote_participants server_info sid signal_rtt
+        start_audio start_video state switch_active_device unregister_byte_stream_handler
+        unregister_text_stream_handler""",
     "Participant": """attributes audio_level connection_quality disconnect_reason get_track_publication
         get_track_publication_by_name identity is_active is_agent is_camera_enabled is_microphone_enabled
         is_screen_share_enabled is_speaking joined_at kind last_spoke_at metadata name permissions sid state
         track_publications""",
     "Publishing": "audio_track_publications video_track_publications",
     "LocalParticipant": """create_tracks enable_camera_and_microphone perform_rpc publish_data publish_track
-        register_rpc_method set_attributes set_camera_enabled set_metadata set_microphone_enabled set_name
-        set_screen_share_enabled unpublish_track unregister_rpc_method""",
+        register_rpc_method send_bytes send_file send_text set_attributes set_camera_enabled set_metadata
+        set_microphone_enabled set_name set_screen_share_enabled stream_bytes stream_text unpublish_track
+        unregister_rpc_method""",
     "RemoteParticipant": "",
     "TrackPublication": """dimensions encryption_type height is_muted kind mime_type muted name sid simulcasted source
         track track_info track_sid width""",
@@ -91,6 +105,15 @@ VISIBLE = {
     "RemoteAudioTrack": "",
     "RemoteVideoTrack": "",
     "AttachedElement": "detach element mount",
+    "TokenSource": "custom development_token_server endpoint fetch literal",
+    "TokenSourceConfigurable": "",
+    "TokenSourceFixed": "",
+    "StreamReader": "aclose close info on_progress progress",
+    "TextStreamReader": "read_all",
+    "ByteStreamReader": "read_all",
+    "StreamWriter": "aclose info write",
+    "TextStreamWriter": "",
+    "ByteStreamWriter": "",
 }
 
 
@@ -171,8 +194,11 @@ def test_what_a_module_lists_the_package_has(name: str) -> None:
 FOR_OUR_OWN_USE = {
     # module → what it defines without an underscore and does not list
     "lk_pyodide.devices": {"get_local_devices", "start_screen_capture"},
+    "lk_pyodide.incoming_streams": {"IncomingStreams", "StreamReader", "Topics"},
     "lk_pyodide.local_track": {"wrap"},
     "lk_pyodide.options": {"merged"},
+    "lk_pyodide.outgoing_streams": {"OutgoingStreams", "StreamWriter", "byte_info", "bytes_of"}
+    | {"destinations", "text_info"},
     "lk_pyodide.participant": {"Publishing"},
     "lk_pyodide.rpc": {"Rpc"},
     "lk_pyodide.types": {"member"},

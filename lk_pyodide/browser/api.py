@@ -253,6 +253,12 @@ class Receiver(Protocol):
     """``RTCRtpReceiver``."""
 
     async def get_stats(self) -> Sequence[Mapping[str, Json]]: ...
+    async def get_audio_level(self) -> float | None:
+        """How loud the newest sound is, 0 to 1, as its sender measured it; None when nothing new was heard.
+
+        From ``getSynchronizationSources()``: the volume of elements does not count.
+        """
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -344,6 +350,26 @@ class Lock(Protocol):
         ...
 
     def release(self) -> None: ...
+
+
+# -- files -------------------------------------------------------------------------------------------------------------
+
+
+class Blob(Protocol):
+    """``Blob``, or ``File``, which is one with a name."""
+
+    @property
+    def name(self) -> str:
+        """Empty for a Blob."""
+        ...
+
+    @property
+    def mime_type(self) -> str: ...
+    @property
+    def size(self) -> int: ...
+    async def read(self, start: int, end: int, /) -> bytes:
+        """Read a part. Raises BrowserError when the file is gone, or has changed."""
+        ...
 
 
 # -- media -------------------------------------------------------------------------------------------------------------
@@ -446,6 +472,13 @@ class Browser(Protocol):
         """Wrap a MediaStreamTrack that the user made."""
         ...
 
+    def adopt_blob(self, native: object, /) -> Blob:
+        """Wrap a Blob or a File that the user has. Raises UsageError for anything else.
+
+        From a worker it must be one of the worker's own: those of the page cannot come to it.
+        """
+        ...
+
     def new_element(self, kind: MediaKind, target: object | None, handler: MediaElementHandler, /) -> MediaElement:
         """Make or find an element.
 
@@ -475,5 +508,26 @@ class Browser(Protocol):
         ...
 
     async def fetch(
-        self, url: str, /, *, method: str = "GET", headers: Mapping[str, str] | None = None, timeout: float = 5.0
-    ) -> FetchResult: ...
+        self,
+        url: str,
+        /,
+        *,
+        method: str = "GET",
+        headers: Mapping[str, str] | None = None,
+        body: str | None = None,
+        timeout: float = 5.0,
+    ) -> FetchResult:
+        """Make an HTTP request and read the answer's text.
+
+        Args:
+            url: an absolute address.
+            method: ``GET`` and ``HEAD`` have no body.
+            headers: a body without a ``Content-Type`` here is ``text/plain``.
+            body: what to send, as UTF-8.
+            timeout: seconds for all of it.
+
+        Raises:
+            BrowserError: the server was not reached, or does not let this page read its answers.
+            DeadlineExceeded: it took longer.
+        """
+        ...

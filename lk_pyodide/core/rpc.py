@@ -1,18 +1,27 @@
-"""Remote procedure calls over data packets: limits, what errors say, which answers count.
+"""Remote procedure calls: limits, what errors say, which answers count.
 
-Version 1 of the protocol (livekit-client ``rpc/RpcClientManager.ts``, ``rpc/RpcServerManager.ts``, ``rpc/utils.ts``).
+Version 1 of the protocol sends a call and its answer as a packet each. Version 2 sends them as texts, of any length;
+acknowledgements and errors are packets all the same. Which of the two is for the client protocol of whoever gets it to
+say (livekit-client ``rpc/RpcClientManager.ts``, ``rpc/RpcServerManager.ts``, ``rpc/utils.ts``).
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from lk_pyodide.core import messages as m
 from lk_pyodide.errors import RpcError, UsageError
 
 VERSION = 1
+STREAM_VERSION = 2
+STREAM_PROTOCOL = 1
+"""``client_protocol`` from which a participant takes calls and answers as texts."""
+REQUEST_TOPIC, RESPONSE_TOPIC = "lk.rpc_request", "lk.rpc_response"
+_ID, _METHOD = "lk.rpc_request_id", "lk.rpc_request_method"
+_TIMEOUT, _VERSION = "lk.rpc_request_response_timeout_ms", "lk.rpc_request_version"
 MAX_PAYLOAD = 15_360
-"""Bytes of UTF-8 of a request's or a response's payload, and of an error's data."""
+"""Bytes of UTF-8 of the payload of a request or a response that is a packet, and of an error's data."""
 MAX_MESSAGE = 256
 """Bytes of UTF-8 of an error's message."""
 ACK_TIMEOUT = 7.0
@@ -48,24 +57,37 @@ def error(code: RpcError.ErrorCode) -> RpcError:
     return RpcError(code, TEXTS[code])
 
 
-def check_request(payload: object, server_version: str) -> None:
-    """Refuse what cannot be called.
+def takes_streams(info: m.ParticipantInfo | None) -> bool:
+    """Whether calls and answers may go to this participant as texts."""
+    return info is not None and info.client_protocol >= STREAM_PROTOCOL
+
+
+def check_server(version: str) -> None:
+    """Refuse what the server would not pass on.
+
+    Raises:
+        RpcError: it is too old.
+    """
+    numbers = re.match(r"(\d+)\.(\d+)\.(\d+)", version)
+    if numbers is not None and tuple(map(int, numbers.groups())) < MIN_SERVER:
+        raise error(Code.UNSUPPORTED_SERVER)
+
+
+def check_payload(payload: object, *, as_stream: bool) -> None:
+    """Refuse what cannot be sent with a call.
 
     Raises:
         UsageError: the payload is no text, or none that UTF-8 can say.
-        RpcError: it is too large, or the server too old.
+        RpcError: it is too large for a packet.
     """
     if not isinstance(payload, str):
         raise UsageError(f"a payload is a str, not {type(payload).__name__}: encode it, as JSON for example")
     try:
-        too_large = size(payload) > MAX_PAYLOAD
+        length = size(payload)
     except UnicodeEncodeError as problem:
         raise UsageError(f"the payload cannot be sent: {problem}") from problem
-    if too_large:
+    if length > MAX_PAYLOAD and not as_stream:
         raise error(Code.REQUEST_PAYLOAD_TOO_LARGE)
-    numbers = re.match(r"(\d+)\.(\d+)\.(\d+)", server_version)
-    if numbers is not None and tuple(map(int, numbers.groups())) < MIN_SERVER:
-        raise error(Code.UNSUPPORTED_SERVER)
 
 
 def patience(response_timeout: float | None) -> float:
@@ -91,18 +113,62 @@ def time_to_answer(request: m.RpcRequest) -> float:
     return request.response_timeout_ms / 1000 or RESPONSE_TIMEOUT
 
 
-def response(request_id: str, result: object) -> m.RpcResponse:
+def request_attributes(request: m.RpcRequest) -> dict[str, str]:
+    """What a text says that is a call."""
+    return {
+        _ID: request.id,
+        _METHOD: request.method,
+        _TIMEOUT: f"{request.response_timeout_ms}",
+        _VERSION: f"{STREAM_VERSION}",
+    }
+
+
+def read_request(attributes: Mapping[str, str]) -> m.RpcRequest | None:
+    """The call that a text with these attributes is, but for its payload; None when it cannot even be answered.
+
+    Raises:
+        RpcError: it can be answered, with this.
+    """
+    request_id = request_of(attributes)
+    if not request_id:
+        return None
+    method, timeout, version = (attributes.get(name, "") for name in (_METHOD, _TIMEOUT, _VERSION))
+    milliseconds, number = _NUMBER.fullmatch(timeout), _NUMBER.fullmatch(version)
+    if not method or milliseconds is None or number is None:
+        raise RpcError(Code.APPLICATION_ERROR, TEXTS[Code.APPLICATION_ERROR], "RPC data stream malformed")
+    return m.RpcRequest(request_id, method, "", int(milliseconds[1]), int(number[1]))
+
+
+_NUMBER = re.compile(r"([0-9]{1,10})(\.[0-9]*)?")
+
+
+def unreadable(what: str) -> RpcError:
+    """The error for a payload (of a ``request`` or a ``response``) that did not come as it should."""
+    return RpcError(Code.APPLICATION_ERROR, TEXTS[Code.APPLICATION_ERROR], f"Error reading RPC {what} payload")
+
+
+def response_attributes(request_id: str) -> dict[str, str]:
+    """What a text says that is an answer."""
+    return {_ID: request_id}
+
+
+def request_of(attributes: Mapping[str, str]) -> str:
+    """The id of the call that a text is, or answers; empty when it does not say."""
+    return attributes.get(_ID, "")
+
+
+def response(request_id: str, result: object, *, as_stream: bool) -> m.RpcResponse:
     """What a handler's result becomes; None is an empty text.
 
     Raises:
-        RpcError: it is too large.
+        RpcError: it is too large for a packet.
         TypeError: it is no text.
         UnicodeEncodeError: UTF-8 cannot say it.
     """
     payload = "" if result is None else result
     if not isinstance(payload, str):
         raise TypeError(f"a handler returns a str or None, not {type(payload).__name__}")
-    if size(payload) > MAX_PAYLOAD:
+    if size(payload) > MAX_PAYLOAD and not as_stream:
         raise error(Code.RESPONSE_PAYLOAD_TOO_LARGE)
     return m.RpcResponse(request_id, payload=payload)
 

@@ -10,6 +10,7 @@ from enum import Enum
 
 from lk_pyodide.core import wire
 from lk_pyodide.core.messages import (
+    Capability,
     ClientMessage,
     JoinResponse,
     LeaveAction,
@@ -26,8 +27,11 @@ from lk_pyodide.types import ConnectErrorReason, DisconnectReason
 PROTOCOL_VERSION = 17
 """Generation of the signalling protocol that we speak (livekit-server ``CurrentProtocol``)."""
 
-CLIENT_PROTOCOL = 0
-"""What peers may send us: 1 is RPC over data streams, 2 is data streams v2; neither is here yet."""
+CLIENT_PROTOCOL = 2
+"""What peers may send us: from 1 on calls over text streams, from 2 on streams in one packet."""
+
+CAPABILITIES = (Capability.CAP_COMPRESSION_DEFLATE_RAW,)
+"""What else they may send us: streams that are compressed."""
 
 SDK_PYTHON = 9
 """``ClientInfo.SDK.PYTHON``: the server then takes browser and OS from ClientInfo, not from the user agent."""

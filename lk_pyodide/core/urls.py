@@ -8,7 +8,7 @@ from ipaddress import ip_address, ip_network
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from lk_pyodide.core import wire
-from lk_pyodide.core.messages import ClientInfo, JoinRequest
+from lk_pyodide.core.messages import Capability, ClientInfo, JoinRequest
 from lk_pyodide.errors import UsageError
 
 LOCAL = "local"
@@ -117,6 +117,7 @@ def v0_query(token: str, request: JoinRequest) -> str:
         "version": client.version,
         "protocol": str(client.protocol),
         "client_protocol": str(client.client_protocol),
+        "capabilities": ",".join(Capability(capability).name for capability in client.capabilities),
         "os": client.os,
         "os_version": client.os_version,
         "device_model": client.device_model,

@@ -7,7 +7,6 @@ who waits for its answer in vain takes the lock away.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from weakref import WeakKeyDictionary
 
@@ -47,7 +46,14 @@ class LocalNetwork:
         return socket
 
     async def fetch(
-        self, url: str, /, *, method: str = "GET", headers: Mapping[str, str] | None = None, timeout: float = 5.0
+        self,
+        url: str,
+        /,
+        *,
+        method: str = "GET",
+        headers: Mapping[str, str] | None = None,
+        body: str | None = None,
+        timeout: float = 5.0,
     ) -> FetchResult:
         """Tell why the last socket was refused, which is all that one asks here."""
         status, text = frames.split_code(self._refusal, 200)

@@ -13,7 +13,7 @@ from lk_pyodide.core.messages import (
     JoinResponse,
     SessionDescription,
 )
-from lk_pyodide.core.signal import CLIENT_PROTOCOL, PROTOCOL_VERSION, SDK_PYTHON
+from lk_pyodide.core.signal import CAPABILITIES, CLIENT_PROTOCOL, PROTOCOL_VERSION, SDK_PYTHON
 from lk_pyodide.errors import BrowserError, ConnectError, DeadlineExceeded
 from lk_pyodide.options import RoomConnectOptions
 from lk_pyodide.session.schemes import Network
@@ -32,6 +32,7 @@ def client_info(info: BrowserInfo) -> ClientInfo:
         version=__version__,
         protocol=PROTOCOL_VERSION,
         client_protocol=CLIENT_PROTOCOL,
+        capabilities=CAPABILITIES,
         os=info.os,
         os_version=info.os_version,
         device_model=info.device,

@@ -70,7 +70,7 @@ class ConnectionHandler(Protocol):
 
 
 class Connection:
-    """A connection to a server, from one join to the end of it.
+    """A connection to a server, from one join to the end of it; ``loss`` tells why it ended, if not by ``close``.
 
     Args:
         browser: the page.
@@ -93,6 +93,7 @@ class Connection:
     ) -> None:
         self.join = JoinResponse()
         self.state = ConnectionState.OPENING
+        self.loss: Loss | None = None
         self._browser = browser
         self._handler = handler
         self._options = options
@@ -149,6 +150,7 @@ class Connection:
     def _lose(self, loss: Loss) -> None:
         """The other side, or the network, ended it."""
         before, self.state = self.state, ConnectionState.OVER
+        self.loss = self.loss or loss
         if before is ConnectionState.UP:
             _log.info("the connection is lost: %s", loss.why)
             self._handler.on_lost(loss)

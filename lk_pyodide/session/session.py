@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Awaitable, Callable
 from enum import Enum
 from typing import Protocol
 
@@ -35,6 +36,10 @@ from lk_pyodide.session.tasks import TaskSet
 from lk_pyodide.types import ConnectErrorReason, DisconnectReason
 
 _log = get_logger("session")
+
+
+MAX_BREAKS = 2
+"""How often a join that breaks before media is connected is begun anew."""
 
 
 class SessionState(Enum):
@@ -90,6 +95,7 @@ class Session:
         adaptive_stream: whether the server may choose layers by what we ask for.
         single_peer_connection: the current protocol; the older is tried when the server does not know it.
         last_words: let the page say goodbye for us when it is left.
+        renew: gives another address and token, when joining again was refused.
     """
 
     def __init__(
@@ -101,6 +107,7 @@ class Session:
         adaptive_stream: bool = False,
         single_peer_connection: bool = True,
         last_words: bool = True,
+        renew: Callable[[], Awaitable[tuple[str, str]]] | None = None,
     ) -> None:
         self.state = SessionState.NEW
         self.tasks = TaskSet()
@@ -110,6 +117,7 @@ class Session:
         self._adaptive_stream = adaptive_stream
         self._v0 = not single_peer_connection
         self._last_words = last_words
+        self._renew = renew
         self._server = urls.ServerUrl("", "", "")
         self._token = ""
         self._connection: Connection | None = None
@@ -127,8 +135,7 @@ class Session:
         Raises:
             ConnectError: why not; nothing is left behind then, nor when this is cancelled.
         """
-        self._server = urls.ServerUrl.parse(url, secure_page=self._browser.info.page_url.startswith("https:"))
-        self._token = token
+        self._use(url, token)
         self._set_state(SessionState.CONNECTING)
         try:
             others = await self._establish()
@@ -157,11 +164,19 @@ class Session:
         else:
             self._settled.clear()
 
+    def _use(self, url: str, token: str) -> None:
+        self._server = urls.ServerUrl.parse(url, secure_page=self._browser.info.page_url.startswith("https:"))
+        self._token = token
+
     # -- joining --
 
     async def _establish(self) -> list[ParticipantInfo]:
-        """Make a connection; the old protocol is tried where the current one is not known."""
-        attempts = max(1, self._options.max_retries or 1)
+        """Make a connection.
+
+        It is tried again with the old protocol where the current one is not known, and at once when it broke before
+        media was connected: the server then tells us other ways (livekit-server prefers TCP after a failure of UDP).
+        """
+        attempts, breaks = max(1, self._options.max_retries or 1), 0
         while True:
             attempts -= 1
             self._held.clear()
@@ -177,7 +192,9 @@ class Session:
                 return await connection.open(self._server, self._token)
             except BaseException as error:
                 await connection.close(RoomDisconnectedError("the room could not be joined"))
-                if not isinstance(error, ConnectError) or not self._may_retry(error, attempts):
+                broken = connection.loss is not None and not connection.loss.final and breaks < MAX_BREAKS
+                breaks += broken
+                if not isinstance(error, ConnectError) or not (broken or self._may_retry(error, attempts)):
                     raise
 
     def _may_retry(self, error: ConnectError, attempts: int) -> bool:
@@ -215,7 +232,7 @@ class Session:
                 others = await self._rejoin()
             except LiveKitError as error:
                 _log.info("joining again failed: %s", error)
-                if recovery.is_final(error):
+                if recovery.is_final(error) and not await self._renewed(error):
                     loss = _given_up(error)
                     break
                 continue
@@ -224,6 +241,22 @@ class Session:
             self._handler.on_restarted(self.join, others)
             return
         self._end(loss)
+
+    async def _renewed(self, error: LiveKitError) -> bool:
+        """Get another token in place of one that is not good any more; False when there is none."""
+        if self._renew is None or not isinstance(error, ConnectError):
+            return False
+        if error.reason is not ConnectErrorReason.NOT_ALLOWED:
+            return False
+        try:
+            url, token = await self._renew()
+            if token == self._token:
+                return False
+            self._use(url, token)
+        except LiveKitError as failure:
+            _log.info("there is no other token: %s", failure)
+            return False
+        return True
 
     async def _rejoin(self) -> list[ParticipantInfo]:
         others = await self._establish()
@@ -253,6 +286,11 @@ class Session:
     def rtt(self) -> float:
         """Round trip to the server over signalling, in seconds; 0 until known."""
         return self._connection.rtt if self._connection is not None else 0.0
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether we are in the room, and nothing is being made anew."""
+        return self.state is SessionState.CONNECTED
 
     @property
     def is_up(self) -> bool:

@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from lk_pyodide.browser.api import Browser, FetchResult
-from lk_pyodide.browser.fake import FakeBrowser, FakeRequest, FakeServerSocket
+from lk_pyodide.browser.fake import FakeBrowser, FakeFile, FakeRequest, FakeServerSocket
 from tests.contract.echo import Echo
 from tests.harness.python_page import PythonPage
 from tests.inpage.contract import CASES, NATIVE_CASES, reach_page, run_case, run_case_over_bridge
@@ -49,6 +49,10 @@ class FakeEnv:
         """A track that is not ours."""
         return self.fake.make_track("video")
 
+    def make_native_file(self, content: bytes, name: str, mime_type: str) -> object:
+        """A file that is not ours."""
+        return FakeFile(content, name, mime_type)
+
     async def add_node(self, tag: str, name: str) -> None:
         """Put an element on the page."""
         self.fake.add_node(f"#{name}", tag)
@@ -63,6 +67,8 @@ async def _say_hello(request: FakeRequest) -> FetchResult:
     if "slow" in query:
         await asyncio.Event().wait()
     text = f"hello {request.method} {request.headers.get('x-test', '')}"
+    if request.body is not None:
+        text += f" {request.headers.get('content-type')} {request.body}"
     return FetchResult(int(query.get("status", ["200"])[0]), text)
 
 

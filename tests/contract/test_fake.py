@@ -358,10 +358,11 @@ async def test_page_and_http() -> None:
     browser.respond("http://host/bad", BrowserError("Failed to fetch", "TypeError"))
     browser.respond("http://host/call", lambda request: FetchResult(201, request.headers["a"]))
     assert (await browser.fetch("http://host/x")).text == "ok"
-    assert (await browser.fetch("http://host/call", headers={"a": "b"})).text == "b"
+    assert (await browser.fetch("http://host/call", method="PUT", headers={"a": "b"}, body="c")).text == "b"
     with pytest.raises(BrowserError):
         await browser.fetch("http://host/bad")
     assert [request.url for request in browser.fetched] == ["http://host/x", "http://host/call", "http://host/bad"]
+    assert [(request.method, request.body) for request in browser.fetched[:2]] == [("GET", None), ("PUT", "c")]
 
 
 async def test_same_every_time() -> None:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from lk_pyodide.core import messages as m
 from lk_pyodide.core import wire
+from lk_pyodide.core.stream_messages import DataStream
 
 INTEGERS = {
     FieldDescriptor.TYPE_INT32: (-(2**31), 2**31 - 1),
@@ -29,14 +30,14 @@ NO_MESSAGES_OF_THEIR_OWN = (m.LegacyPing, m.RefreshToken)
 
 MESSAGES: list[type] = [
     cls
-    for cls in vars(m).values()
+    for cls in (*vars(m).values(), *vars(DataStream).values())
     if dataclasses.is_dataclass(cls) and isinstance(cls, type) and cls not in NO_MESSAGES_OF_THEIR_OWN
 ]
 
 
 def descriptor(cls: type) -> Descriptor:
-    """The protobuf message that a dataclass stands for."""
-    found: Descriptor = wire._pool().FindMessageTypeByName(f"livekit.{cls.__name__}")
+    """The protobuf message that a dataclass stands for; one inside another has its name from there."""
+    found: Descriptor = wire._pool().FindMessageTypeByName(f"livekit.{cls.__qualname__}")
     return found
 
 
@@ -72,7 +73,9 @@ def values(hint: Any, field: FieldDescriptor) -> st.SearchStrategy[Any]:
     if origin is tuple:
         return st.lists(values(arguments[0], field), max_size=3).map(tuple)
     if origin is Mapping:
-        return st.dictionaries(st.text(max_size=5), st.text(max_size=5), max_size=3)
+        assert field.message_type is not None
+        key, value = field.message_type.fields
+        return st.dictionaries(values(arguments[0], key), values(arguments[1], value), max_size=3)
     if origin in (types.UnionType, typing.Union):
         return st.one_of(*(_union_member(argument, field, arguments) for argument in arguments))
     if dataclasses.is_dataclass(hint) and isinstance(hint, type):

@@ -6,7 +6,9 @@ import pytest
 
 from lk_pyodide.core import messages as m
 from lk_pyodide.core import wire
+from lk_pyodide.core.messages import Capability
 from lk_pyodide.core.signal import (
+    CAPABILITIES,
     CLIENT_PROTOCOL,
     FIRST_MESSAGE_TIMEOUT,
     LEAVE,
@@ -40,7 +42,8 @@ def test_what_we_say_that_we_are() -> None:
     sdk = wire._pool().FindMessageTypeByName("livekit.ClientInfo").enum_types_by_name["SDK"]
     assert sdk.values_by_name["PYTHON"].number == SDK_PYTHON
     assert PROTOCOL_VERSION == 17, "livekit-server 1.13.5, pkg/rtc/types: CurrentProtocol"
-    assert CLIENT_PROTOCOL == 0, "more would make peers send RPC and data streams in ways that are not here yet"
+    assert CLIENT_PROTOCOL == 2, "more would make peers send what we cannot take"
+    assert CAPABILITIES == (Capability.CAP_COMPRESSION_DEFLATE_RAW,), "the same"
     assert FIRST_MESSAGE_TIMEOUT == 5, "livekit-client 2.23.0, SignalClient.ts"
 
 

@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from lk_pyodide.core import urls, wire
-from lk_pyodide.core.messages import ClientInfo, ConnectionSettings, JoinRequest
+from lk_pyodide.core.messages import Capability, ClientInfo, ConnectionSettings, JoinRequest
 from lk_pyodide.core.urls import ServerUrl
 from lk_pyodide.errors import UsageError
 
@@ -148,7 +148,8 @@ CLIENT = ClientInfo(
     sdk=9,
     version="0.1",
     protocol=17,
-    client_protocol=0,
+    client_protocol=2,
+    capabilities=(Capability.CAP_PACKET_TRAILER, Capability.CAP_COMPRESSION_DEFLATE_RAW),
     os="linux",
     os_version="6",
     browser="firefox",
@@ -180,7 +181,8 @@ def test_v0_says_it_all_in_the_query() -> None:
         "sdk": "python",
         "version": "0.1",
         "protocol": "17",
-        "client_protocol": "0",
+        "client_protocol": "2",
+        "capabilities": "CAP_PACKET_TRAILER,CAP_COMPRESSION_DEFLATE_RAW",
         "os": "linux",
         "os_version": "6",
         "browser": "firefox",

@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 from lk_pyodide import types as t
 from lk_pyodide.core import messages as m
 from lk_pyodide.core import wire
+from lk_pyodide.core.stream_messages import DataStream
 from lk_pyodide.errors import ProtocolError, UsageError
 from tests.core import strategies as any_
 from tools.console import ROOT
@@ -98,7 +99,11 @@ def test_each_field_is_in_the_schema_with_a_type_that_fits(cls: type, name: str)
     assert (origin is Mapping) == is_map
     assert (origin in (tuple, Mapping)) == field.is_repeated
     if of_messages is not None and is_map:
-        assert [part.type for part in of_messages.fields] == [FieldDescriptor.TYPE_STRING] * 2
+        for part, part_hint in zip(of_messages.fields, typing.get_args(hint), strict=True):
+            if dataclasses.is_dataclass(part_hint):
+                assert part.message_type is not None and part.message_type.name == getattr(part_hint, "__name__", "")
+            else:
+                assert part.type in SCALARS[part_hint]
         return
     kind: Any = wire._principal(typing.get_args(hint)[0] if origin is tuple else hint)
     if dataclasses.is_dataclass(kind):
@@ -114,13 +119,13 @@ def test_each_field_is_in_the_schema_with_a_type_that_fits(cls: type, name: str)
 
 @pytest.mark.parametrize("cls", any_.MESSAGES)
 def test_an_empty_message_is_the_default(cls: type) -> None:
-    assert wire._read(proto(cls.__name__), cls) == cls()
-    described: object = wire._read(wire._message_class(cls.__name__).FromString(b""), cls)
+    assert wire._read(proto(cls.__qualname__), cls) == cls()
+    described: object = wire._read(wire._message_class(cls.__qualname__).FromString(b""), cls)
     assert described == cls()
     for entry in dataclasses.fields(cls):
         plan = wire._plan(cls).get(entry.name)
         if plan is not None and not any_.descriptor(cls).fields_by_name[entry.name].has_presence:
-            unset = getattr(proto(cls.__name__), entry.name)
+            unset = getattr(proto(cls.__qualname__), entry.name)
             assert plan.decode(unset) == getattr(cls(), entry.name), entry.name
 
 
@@ -173,6 +178,7 @@ def _wire_enum(name: str) -> dict[str, int]:
         (m.ClientConfigSetting, "ClientConfigSetting"),
         (m.RequestReason, "RequestResponse.Reason"),
         (m.AudioTrackFeature, "AudioTrackFeature"),
+        (m.Capability, "ClientInfo.Capability"),
         (t.DisconnectReason, "DisconnectReason"),
         (t.VideoQuality, "VideoQuality"),
         (t.ParticipantState, "ParticipantInfo.State"),
@@ -180,6 +186,8 @@ def _wire_enum(name: str) -> dict[str, int]:
         (t.SubscriptionError, "SubscriptionError"),
         (t.ConnectionQuality, "ConnectionQuality"),
         (t.TrackSource, "TrackSource"),
+        (DataStream.OperationType, "DataStream.OperationType"),
+        (DataStream.CompressionType, "DataStream.CompressionType"),
     ],
 )
 def test_enums_with_the_wires_own_integers(kind: type[IntEnum], name: str) -> None:
@@ -231,14 +239,14 @@ def test_the_table_of_renumbered_enums_is_complete() -> None:
 def test_an_unknown_enum_value_is_never_taken_for_a_known_one(cls: type, number: int) -> None:
     name = next(e.name for e in dataclasses.fields(cls) if wire._principal(_hints(cls)[e.name]) in wire._RENUMBERED)
     kind = wire._principal(_hints(cls)[name])
-    message = proto(cls.__name__, **{name: number})
+    message = proto(cls.__qualname__, **{name: number})
     read: Any = wire._read(message, cls)
     value = getattr(read, name)
     if number in wire._RENUMBERED[kind]:
         assert isinstance(value, kind)
     else:
         assert value not in [int(member) for member in kind]
-    again = proto(cls.__name__)
+    again = proto(cls.__qualname__)
     wire._fill(again, read)
     assert getattr(again, name) == number, "and it is written as it was read"
 
@@ -262,9 +270,9 @@ def test_unknown_values_of_other_enums_are_the_wires_integers() -> None:
 @given(data=st.data())
 def test_every_message_comes_back(cls: type, data: st.DataObject) -> None:
     message = data.draw(any_.messages(cls))
-    out = proto(cls.__name__)
+    out = proto(cls.__qualname__)
     wire._fill(out, message)
-    assert wire._read(wire._message_class(cls.__name__).FromString(as_bytes(out)), cls) == message
+    assert wire._read(wire._message_class(cls.__qualname__).FromString(as_bytes(out)), cls) == message
 
 
 @given(any_.client_messages)

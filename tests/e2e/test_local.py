@@ -6,37 +6,20 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from lk_pyodide import AccessToken, VideoGrants
-from tests.harness.js_peer import JsPeer
 from tests.harness.pages import Browser
-from tests.harness.paths import HARNESS
 from tests.harness.peers import AT_ONCE, Peer, RpcOutcome
 from tests.harness.py_peer import PyPeer
 from tests.harness.python_page import PythonPage
 from tests.harness.site import Site
+from tests.harness.venues import UNTIL_NO_LOCAL_SERVER, LocalJsPeer, LocalServer
 
-URL = "local://"
-
-
-def _token(identity: str, room: str) -> str:
-    """By the development key, the one that rooms without a backend know."""
-    grants = VideoGrants(room_join=True, room=room, can_update_own_metadata=True)
-    return AccessToken().with_identity(identity).with_grants(grants).to_jwt()
-
-
-_UNTIL_UNLOCKED = """(async () => {
-  for (;;) {
-    const {held, pending} = await navigator.locks.query();
-    if (![...held, ...pending].some(({name}) => name.startsWith("lk_pyodide local"))) return;
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-})()"""
+URL = LocalServer.url
+_token = LocalServer().token
 
 
 async def _server_gone(tab: PythonPage) -> None:
-    """The tab that is the server goes on until everyone has left, also those who left before."""
     async with asyncio.timeout(10):
-        await tab.page.evaluate(_UNTIL_UNLOCKED)
+        await tab.page.evaluate(UNTIL_NO_LOCAL_SERVER)
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -53,6 +36,46 @@ async def tabs(browser: Browser, site: Site, room_name: str) -> AsyncIterator[tu
     for peer in peers:
         await peer.end()
     for page in pages:
+        await page.close()
+
+
+_TONE = """navigator.mediaDevices.getUserMedia = async () => {
+  globalThis.audio = new AudioContext();
+  const tone = new OscillatorNode(audio);
+  const {stream} = tone.connect(new GainNode(audio, {gain: 0.5})).connect(new MediaStreamAudioDestinationNode(audio));
+  tone.start();
+  return stream;
+}"""
+"""A microphone whose sound does not stop, as Firefox's: Chromium's own only beeps."""
+
+
+@pytest.mark.timeout(240)
+async def test_who_speaks(browser: Browser, site: Site, room_name: str) -> None:
+    """Two talk by way of a tab that does not listen to either; that, too, is told only of whom it hears."""
+    pages = [await browser.new_page() for _ in range(3)]
+    tabs = [PythonPage(page, site) for page in pages]
+    if browser.name == "chromium":
+        await pages[1].preload(_TONE)
+    for tab in tabs:
+        await tab.boot()
+    ada, ben, eve = map(PyPeer, tabs)
+    await ada.connect(URL, _token("ada", room_name), auto_subscribe=False)
+    await ben.connect(URL, _token("ben", room_name))
+    await eve.connect(URL, _token("eve", room_name))
+    await ben.set_microphone(True)
+    await eve.wait_audio("ben")
+    for peer in (ben, eve):
+        await peer.wait_latest("active_speakers_changed", ["ben"])
+    await ben.mute("microphone")
+    for peer in (ben, eve):
+        await peer.wait_latest("active_speakers_changed", [""])
+    assert "active_speakers_changed" not in [event.name for event in await ada.events()]
+    for peer in (eve, ben, ada):
+        await peer.disconnect()
+    await _server_gone(tabs[0])
+    await pages[1].evaluate("globalThis.audio?.close()")
+    for peer, page in zip((ada, ben, eve), pages, strict=True):
+        await peer.end()
         await page.close()
 
 
@@ -93,15 +116,47 @@ async def test_two_tabs_are_a_call(tabs: tuple[PyPeer, PyPeer]) -> None:
 
 
 @pytest.mark.timeout(240)
+async def test_the_server_is_closed(browser: Browser, site: Site, room_name: str) -> None:
+    """In the middle of a call of three tabs: the others see each other's pictures move again within 3 s."""
+    tabs = [await PythonPage.open(browser, site) for _ in range(3)]
+    host, ben, eve = peers = [PyPeer(tab) for tab in tabs]
+    for peer, name in zip(peers, ("ada", "ben", "eve"), strict=True):
+        await peer.connect(URL, _token(name, room_name))
+        await peer.set_camera(True)
+    pairs = ((ben, eve), (eve, ben))
+    for looker, other in pairs:
+        await looker.wait_remote(other.identity, lambda remote: remote.subscribed("camera"), 20, "camera")
+        await looker.wait_video(other.identity)
+    await ben.set_metadata("of ben")
+    await eve.wait_remote("ben", lambda remote: remote.metadata == "of ben", 10, "metadata")
+    loop = asyncio.get_running_loop()
+    started = loop.time()
+    await tabs[0].close()
+    await host.forget()
+    for looker, other in pairs:
+        await looker.wait_gone("ada")
+        await looker.wait_remote(other.identity, lambda remote: remote.subscribed("camera"), 20, "camera again")
+    await asyncio.gather(*(looker.wait_video(other.identity) for looker, other in pairs))
+    seconds = loop.time() - started
+    print(f"{browser.name}: pictures again after {seconds:.2f} s")
+    assert seconds < 9
+    await eve.wait_remote("ben", lambda remote: remote.metadata == "of ben", 1, "metadata")
+    for peer in (ben, eve):
+        await peer.disconnect()
+    await _server_gone(tabs[1])
+    for peer, tab in zip((ben, eve), tabs[1:], strict=True):
+        await peer.end()
+        await tab.close()
+
+
+@pytest.mark.timeout(240)
 async def test_livekit_client_joins_too(browser: Browser, site: Site, room_name: str) -> None:
     """The other client, pointed at a local:// room by a WebSocket of ours, sees and is seen, as at any server."""
     tab = await PythonPage.open(browser, site)
-    page = await browser.new_page()
-    await page.preload((HARNESS / "local_websocket.js").read_text())
-    await page.goto(site.url("/harness/js_peer.html"))
-    ours, js = PyPeer(tab), JsPeer(page)
+    page = await LocalJsPeer.open_page(browser, site)
+    ours, js = PyPeer(tab), LocalJsPeer(page)
     await ours.connect(URL, _token("ada", room_name))
-    await js.connect("ws://local.invalid", _token("js", room_name))
+    await js.connect(URL, _token("js", room_name))
     pairs: list[tuple[Peer, Peer]] = [(ours, js), (js, ours)]
     for looker, other in pairs:
         await looker.wait_remote(other.identity)

@@ -4,6 +4,7 @@
   const peers = new Map();
   const bytes = (base64) => Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
   const base64 = (array) => btoa(Array.from(array, (byte) => String.fromCharCode(byte)).join(""));
+  const utf8 = (text) => new TextEncoder().encode(text);
 
   function describe(value) {
     if (value === null || value === undefined) return String(value);
@@ -52,6 +53,7 @@
     constructor() {
       this.events = [];
       this.data = [];
+      this.streams = [];
       this.changes = 0;
       this.waiters = [];
       this.elements = new Map();
@@ -158,6 +160,48 @@
     async publish(payload, reliable, topic, identities) {
       const destinationIdentities = identities.length ? identities : undefined;
       await this.room.localParticipant.publishData(bytes(payload), {reliable, topic, destinationIdentities});
+    }
+
+    takeStreams(topic) {
+      this.room.registerTextStreamHandler(topic, (reader, {identity}) => this.read("text", reader, identity));
+      this.room.registerByteStreamHandler(topic, (reader, {identity}) => this.read("bytes", reader, identity));
+    }
+
+    async read(kind, reader, sender) {
+      const pieces = [];
+      let failed = "";
+      try {
+        for await (const piece of reader) pieces.push(kind === "text" ? utf8(piece) : piece);
+      } catch (error) {
+        failed = error.reasonName ?? error.message;
+      }
+      const {info} = reader;
+      this.streams.push({
+        kind, sender, failed,
+        data: base64(new Uint8Array(await new Blob(pieces).arrayBuffer())),
+        topic: info.topic,
+        id: info.id,
+        attributes: info.attributes,
+        size: info.size ?? null,
+        name: info.name ?? "",
+        mime_type: info.mimeType,
+        attachments: info.attachedStreamIds ?? [],
+      });
+      this.changed();
+    }
+
+    async sendStream(kind, content, {identities, ...options}) {
+      const me = this.room.localParticipant;
+      const all = {...options, destinationIdentities: identities?.length ? identities : undefined};
+      if (kind === "text") await me.sendText(content, all);
+      else await me.sendBytes(bytes(content), all);
+    }
+
+    async writeStream(kind, pieces, options) {
+      const me = this.room.localParticipant;
+      const writer = await (kind === "text" ? me.streamText(options) : me.streamBytes(options));
+      for (const piece of pieces) await writer.write(kind === "text" ? piece : bytes(piece));
+      await writer.close();
     }
 
     registerRpc(method, {code, message, data}) {

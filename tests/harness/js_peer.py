@@ -16,6 +16,7 @@ from tests.harness.peers import (
     RpcMethod,
     RpcOutcome,
     Source,
+    StreamMessage,
     VideoStats,
 )
 from tests.harness.site import Site
@@ -123,6 +124,52 @@ class JsPeer(Peer):
         """See `Peer`."""
         received = await self.call("(peer) => peer.data")
         return [DataMessage(base64.b64decode(message.pop("data")), **message) for message in received]
+
+    async def take_streams(self, topic: str) -> None:
+        """See `Peer`."""
+        await self.call("(peer, topic) => peer.takeStreams(topic)", topic)
+
+    async def _send(self, method: str, kind: str, content: str | list[str], **options: Any) -> None:
+        await self.call("(peer, method, ...args) => peer[method](...args)", method, kind, content, options)
+
+    async def send_text(
+        self, text: str, *, topic: str, attributes: Mapping[str, str] | None = None, identities: Sequence[str] = ()
+    ) -> None:
+        """See `Peer`."""
+        options = {"topic": topic, "attributes": dict(attributes or {}), "identities": list(identities)}
+        await self._send("sendStream", "text", text, **options)
+
+    async def stream_text(
+        self, pieces: Sequence[str], *, topic: str, attributes: Mapping[str, str] | None = None
+    ) -> None:
+        """See `Peer`."""
+        await self._send("writeStream", "text", list(pieces), topic=topic, attributes=dict(attributes or {}))
+
+    async def send_bytes(
+        self,
+        data: bytes,
+        *,
+        topic: str,
+        name: str = "x.bin",
+        mime_type: str = "application/x-test",
+        attributes: Mapping[str, str] | None = None,
+        identities: Sequence[str] = (),
+    ) -> None:
+        """See `Peer`."""
+        options = {"topic": topic, "name": name, "mimeType": mime_type, "attributes": dict(attributes or {})}
+        content = base64.b64encode(data).decode()
+        await self._send("sendStream", "bytes", content, **options, identities=list(identities))
+
+    async def stream_bytes(
+        self, pieces: Sequence[bytes], *, topic: str, attributes: Mapping[str, str] | None = None
+    ) -> None:
+        """See `Peer`."""
+        content = [base64.b64encode(piece).decode() for piece in pieces]
+        await self._send("writeStream", "bytes", content, topic=topic, attributes=dict(attributes or {}))
+
+    async def streams(self) -> list[StreamMessage]:
+        """See `Peer`."""
+        return [StreamMessage.read(found) for found in await self.call("(peer) => peer.streams")]
 
     async def register_rpc(self, method: RpcMethod) -> None:
         """See `Peer`."""

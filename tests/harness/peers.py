@@ -1,6 +1,7 @@
 """What every peer of the tests can do, whoever made it: one vocabulary over livekit-client and the Rust core."""
 
 import asyncio
+import base64
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
@@ -92,6 +93,33 @@ class DataMessage:
 
 
 @dataclass(frozen=True)
+class StreamMessage:
+    """A text (its UTF-8) or byte stream that has been read to its end, or as far as it came: then `failed` says how.
+
+    `kind` is text or bytes; `id` and `attachments` are the stream's ids.
+    """
+
+    kind: str
+    topic: str
+    sender: str
+    data: bytes
+    id: str
+    attributes: dict[str, str]
+    size: int | None = None
+    name: str = ""
+    mime_type: str = ""
+    attachments: tuple[str, ...] = ()
+    failed: str = ""
+
+    @classmethod
+    def read(cls, found: Mapping[str, Any]) -> Self:
+        """From what a page tells, in JSON, its bytes as text in base64."""
+        message = cls(**found)
+        data = base64.b64decode(found["data"]) if isinstance(found["data"], str) else message.data
+        return replace(message, data=data, attachments=tuple(message.attachments))
+
+
+@dataclass(frozen=True)
 class EventRecord:
     """A room event, its arguments as text."""
 
@@ -179,6 +207,45 @@ class Peer(ABC):
         """The data packets received so far."""
 
     @abstractmethod
+    async def take_streams(self, topic: str) -> None:
+        """Read the text and byte streams of a topic."""
+
+    @abstractmethod
+    async def send_text(
+        self, text: str, *, topic: str, attributes: Mapping[str, str] | None = None, identities: Sequence[str] = ()
+    ) -> None:
+        """Send a text in one call."""
+
+    @abstractmethod
+    async def stream_text(
+        self, pieces: Sequence[str], *, topic: str, attributes: Mapping[str, str] | None = None
+    ) -> None:
+        """Send a text to all, piece by piece."""
+
+    @abstractmethod
+    async def send_bytes(
+        self,
+        data: bytes,
+        *,
+        topic: str,
+        name: str = "x.bin",
+        mime_type: str = "application/x-test",
+        attributes: Mapping[str, str] | None = None,
+        identities: Sequence[str] = (),
+    ) -> None:
+        """Send bytes in one call."""
+
+    @abstractmethod
+    async def stream_bytes(
+        self, pieces: Sequence[bytes], *, topic: str, attributes: Mapping[str, str] | None = None
+    ) -> None:
+        """Send bytes to all, piece by piece."""
+
+    @abstractmethod
+    async def streams(self) -> list[StreamMessage]:
+        """The streams that have been read so far."""
+
+    @abstractmethod
     async def register_rpc(self, method: RpcMethod) -> None:
         """Let others call a method."""
 
@@ -259,6 +326,21 @@ class Peer(ABC):
                 raise self._timeout(f"no such data in {timeout} s; got {received[-5:]}")
             seen = await self._changed(seen)
 
+    async def wait_stream(
+        self, condition: Callable[[StreamMessage], bool] = lambda _message: True, timeout: float = 20
+    ) -> StreamMessage:
+        """Wait for a stream that has been read, or find one."""
+        deadline = time.monotonic() + timeout
+        seen = -1
+        while True:
+            received = await self.streams()
+            if found := next(filter(condition, received), None):
+                return found
+            if time.monotonic() > deadline:
+                seen_so_far = [replace(message, data=message.data[:20]) for message in received[-5:]]
+                raise self._timeout(f"no such stream in {timeout} s; got {seen_so_far}")
+            seen = await self._changed(seen)
+
     async def wait_event(self, name: str, timeout: float = 10) -> EventRecord:
         """Wait for a room event, or find one that has come. Names are the peer's own."""
         deadline = time.monotonic() + timeout
@@ -268,6 +350,18 @@ class Peer(ABC):
                 return found
             if time.monotonic() > deadline:
                 raise self._timeout(f"no {name} in {timeout} s: {await self.events()}")
+            seen = await self._changed(seen)
+
+    async def wait_latest(self, name: str, args: Sequence[str], timeout: float = 15) -> None:
+        """Wait until the newest room event of a name has these arguments."""
+        deadline = time.monotonic() + timeout
+        seen = -1
+        while True:
+            events = [event for event in await self.events() if event.name == name]
+            if events and events[-1].args == tuple(args):
+                return
+            if time.monotonic() > deadline:
+                raise self._timeout(f"the newest {name} has not {args} in {timeout} s: {events[-5:]}")
             seen = await self._changed(seen)
 
     async def wait_video(

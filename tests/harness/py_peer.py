@@ -13,6 +13,7 @@ from tests.harness.peers import (
     RpcMethod,
     RpcOutcome,
     Source,
+    StreamMessage,
     VideoStats,
 )
 from tests.harness.python_page import PythonPage, RemoteFailure, RunHandle
@@ -66,9 +67,11 @@ class PyPeer(Peer):
             await run.forget()
             self._number = 0
 
-    async def connect(self, url: str, token: str, **options: Any) -> None:
+    async def connect(self, url: str, token: str, *, auto_subscribe: bool = True, **options: Any) -> None:
         """See `Peer`."""
-        self.identity = await self.command("connect", url=url, token=token, options=options)
+        self.identity = await self.command(
+            "connect", url=url, token=token, options=options, auto_subscribe=auto_subscribe
+        )
 
     async def disconnect(self) -> None:
         """See `Peer`."""
@@ -119,6 +122,47 @@ class PyPeer(Peer):
     async def data(self) -> list[DataMessage]:
         """See `Peer`."""
         return [DataMessage(**message) for message in await self.command("data")]
+
+    async def take_streams(self, topic: str) -> None:
+        """See `Peer`."""
+        await self.command("take_streams", topic=topic)
+
+    async def send_text(
+        self, text: str, *, topic: str, attributes: Mapping[str, str] | None = None, identities: Sequence[str] = ()
+    ) -> None:
+        """See `Peer`."""
+        options = {"topic": topic, "attributes": dict(attributes or {}), "destination_identities": list(identities)}
+        await self.command("send_text", text=text, options=options)
+
+    async def stream_text(
+        self, pieces: Sequence[str], *, topic: str, attributes: Mapping[str, str] | None = None
+    ) -> None:
+        """See `Peer`."""
+        await self.command("stream_text", pieces=list(pieces), topic=topic, attributes=dict(attributes or {}))
+
+    async def send_bytes(
+        self,
+        data: bytes,
+        *,
+        topic: str,
+        name: str = "x.bin",
+        mime_type: str = "application/x-test",
+        attributes: Mapping[str, str] | None = None,
+        identities: Sequence[str] = (),
+    ) -> None:
+        """See `Peer`."""
+        options = {"topic": topic, "name": name, "mime_type": mime_type, "attributes": dict(attributes or {})}
+        await self.command("send_bytes", content=data, options={**options, "destination_identities": list(identities)})
+
+    async def stream_bytes(
+        self, pieces: Sequence[bytes], *, topic: str, attributes: Mapping[str, str] | None = None
+    ) -> None:
+        """See `Peer`."""
+        await self.command("stream_bytes", pieces=list(pieces), topic=topic, attributes=dict(attributes or {}))
+
+    async def streams(self) -> list[StreamMessage]:
+        """See `Peer`."""
+        return [StreamMessage.read(found) for found in await self.command("streams")]
 
     async def register_rpc(self, method: RpcMethod) -> None:
         """See `Peer`."""

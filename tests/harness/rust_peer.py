@@ -17,6 +17,7 @@ from tests.harness.peers import (
     RpcMethod,
     RpcOutcome,
     Source,
+    StreamMessage,
     TrackState,
     VideoStats,
 )
@@ -65,6 +66,7 @@ class RustPeer(Peer):
         self.room: rtc.Room = rtc.Room()
         self._events: list[EventRecord] = []
         self._data: list[DataMessage] = []
+        self._streams: list[StreamMessage] = []
         self._changes = 0
         self._change = asyncio.Event()
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -94,6 +96,9 @@ class RustPeer(Peer):
             self._measure(args[0])
         elif name == "track_unsubscribed":
             self._tasks[args[0].sid].cancel()
+        self._tell_change()
+
+    def _tell_change(self) -> None:
         self._changes += 1
         self._change.set()
         self._change = asyncio.Event()
@@ -198,6 +203,92 @@ class RustPeer(Peer):
     async def data(self) -> list[DataMessage]:
         """See `Peer`."""
         return list(self._data)
+
+    async def take_streams(self, topic: str) -> None:
+        """See `Peer`."""
+
+        def take(reader: rtc.TextStreamReader | rtc.ByteStreamReader, identity: str) -> None:
+            self._begin(f"stream {reader.info.stream_id}", self._read(reader, identity))
+
+        self.room.register_text_stream_handler(topic, take)
+        self.room.register_byte_stream_handler(topic, take)
+
+    async def _read(self, reader: rtc.TextStreamReader | rtc.ByteStreamReader, sender: str) -> None:
+        data, failed = b"", ""
+        try:
+            async for piece in reader:
+                data += piece.encode() if isinstance(piece, str) else piece
+        except ConnectionError as error:
+            failed = str(error)
+        info = reader.info
+        text = info if isinstance(info, rtc.TextStreamInfo) else None
+        self._streams.append(
+            StreamMessage(
+                kind="text" if text else "bytes",
+                topic=info.topic,
+                sender=sender,
+                data=data,
+                id=info.stream_id,
+                attributes=dict(info.attributes or {}),
+                size=info.size,
+                name=info.name if isinstance(info, rtc.ByteStreamInfo) else "",
+                mime_type=info.mime_type,
+                attachments=tuple(text.attachments) if text else (),
+                failed=failed,
+            )
+        )
+        self._tell_change()
+
+    async def send_text(
+        self, text: str, *, topic: str, attributes: Mapping[str, str] | None = None, identities: Sequence[str] = ()
+    ) -> None:
+        """See `Peer`."""
+        await self.room.local_participant.send_text(
+            text, topic=topic, attributes=dict(attributes or {}), destination_identities=list(identities)
+        )
+
+    async def stream_text(
+        self, pieces: Sequence[str], *, topic: str, attributes: Mapping[str, str] | None = None
+    ) -> None:
+        """See `Peer`."""
+        writer = await self.room.local_participant.stream_text(topic=topic, attributes=dict(attributes or {}))
+        for piece in pieces:
+            await writer.write(piece)
+        await writer.aclose()
+
+    async def send_bytes(
+        self,
+        data: bytes,
+        *,
+        topic: str,
+        name: str = "x.bin",
+        mime_type: str = "application/x-test",
+        attributes: Mapping[str, str] | None = None,
+        identities: Sequence[str] = (),
+    ) -> None:
+        """See `Peer`."""
+        await self.room.local_participant.send_bytes(
+            data,
+            topic=topic,
+            name=name,
+            mime_type=mime_type,
+            attributes=dict(attributes or {}),
+            destination_identities=list(identities),
+        )
+
+    async def stream_bytes(
+        self, pieces: Sequence[bytes], *, topic: str, attributes: Mapping[str, str] | None = None
+    ) -> None:
+        """See `Peer`."""
+        me = self.room.local_participant
+        writer = await me.stream_bytes("unknown", topic=topic, attributes=dict(attributes or {}))
+        for piece in pieces:
+            await writer.write(piece)
+        await writer.aclose()
+
+    async def streams(self) -> list[StreamMessage]:
+        """See `Peer`."""
+        return list(self._streams)
 
     async def register_rpc(self, method: RpcMethod) -> None:
         """See `Peer`."""

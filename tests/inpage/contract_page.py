@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from lk_pyodide.browser.current import current
 from lk_pyodide.browser.ffi import Js, js
+from tests.inpage.native_files import make_native_file
 
 
 class PageEnv:
@@ -37,6 +38,10 @@ class PageEnv:
         track = js.document.createElement("canvas").captureStream().getVideoTracks()[0]
         self._tracks.append(track)
         return track
+
+    def make_native_file(self, content: bytes, name: str, mime_type: str) -> object:
+        """A File or a Blob that is not ours."""
+        return make_native_file(content, name, mime_type)
 
     async def add_node(self, tag: str, name: str) -> None:
         """Put an element on the page."""

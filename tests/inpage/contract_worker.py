@@ -9,6 +9,7 @@ from collections.abc import Callable
 from lk_pyodide.browser.api import Browser
 from lk_pyodide.browser.bridge import BridgeBrowser
 from lk_pyodide.browser.bridge.carrier import ask_for_port, wait_for_agent
+from tests.inpage.native_files import make_native_file
 from tests.inpage.page_actions import act
 
 
@@ -45,6 +46,10 @@ class WorkerEnv:
     def make_native_track(self) -> object:
         """There is none in a worker."""
         raise AssertionError("this environment is not on the page")
+
+    def make_native_file(self, content: bytes, name: str, mime_type: str) -> object:
+        """A File or a Blob of the worker's own."""
+        return make_native_file(content, name, mime_type)
 
     async def close(self) -> None:
         """Take away what was put on the page."""

@@ -7,12 +7,18 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lk_pyodide import (
+    ByteStreamInfo,
+    ByteStreamReader,
     DataReceived,
+    DataStreamError,
     Event,
     Room,
+    RoomConnectOptions,
     RoomOptions,
     RpcError,
     RpcInvocationData,
+    TextStreamInfo,
+    TextStreamReader,
     TrackSource,
     TrackSubscribed,
 )
@@ -72,14 +78,15 @@ class PagePeer:
         self.room = Room()
         self.log: list[dict[str, Any]] = []
         self.received: list[dict[str, Any]] = []
+        self.read: list[dict[str, Any]] = []
         self.changes = 0
         self.change = asyncio.Event()
 
-    async def connect(self, url: str, token: str, options: Mapping[str, Any]) -> str:
+    async def connect(self, url: str, token: str, options: Mapping[str, Any], auto_subscribe: bool) -> str:
         self.room = Room(RoomOptions(**options))
         for event in self.room._known.values():
             self.room.on(event, self._happened)
-        await self.room.connect(url, token)
+        await self.room.connect(url, token, RoomConnectOptions(auto_subscribe=auto_subscribe))
         return self.room.local_participant.identity
 
     async def disconnect(self) -> None:
@@ -98,6 +105,9 @@ class PagePeer:
                 track.attach("body")
             case _:
                 pass
+        self._changed()
+
+    def _changed(self) -> None:
         self.changes += 1
         self.change.set()
         self.change = asyncio.Event()
@@ -151,6 +161,49 @@ class PagePeer:
         await self.room.local_participant.publish_data(
             data, reliable=reliable, topic=topic, destination_identities=identities
         )
+
+    async def take_streams(self, topic: str) -> None:
+        self.room.register_text_stream_handler(topic, self._read)
+        self.room.register_byte_stream_handler(topic, self._read)
+
+    async def _read(self, reader: TextStreamReader | ByteStreamReader, sender: str) -> None:
+        data, failed = b"", ""
+        try:
+            async for piece in reader:
+                data += piece.encode() if isinstance(piece, str) else piece
+        except DataStreamError as error:
+            failed = error.reason.name
+        info = reader.info
+        found: dict[str, Any] = {"topic": info.topic, "sender": sender, "data": data, "failed": failed}
+        found |= {"id": info.stream_id, "size": info.size, "mime_type": info.mime_type}
+        found["attributes"] = dict(info.attributes)
+        match info:
+            case TextStreamInfo():
+                found |= {"kind": "text", "name": "", "attachments": list(info.attachments)}
+            case ByteStreamInfo():
+                found |= {"kind": "bytes", "name": info.name, "attachments": []}
+        self.read.append(found)
+        self._changed()
+
+    async def streams(self) -> list[dict[str, Any]]:
+        return self.read
+
+    async def send_text(self, text: str, options: Mapping[str, Any]) -> None:
+        await self.room.local_participant.send_text(text, **options)
+
+    async def stream_text(self, pieces: Sequence[str], topic: str, attributes: Mapping[str, str]) -> None:
+        async with await self.room.local_participant.stream_text(topic=topic, attributes=attributes) as writer:
+            for piece in pieces:
+                await writer.write(piece)
+
+    async def send_bytes(self, content: bytes, options: Mapping[str, Any]) -> None:
+        await self.room.local_participant.send_bytes(content, **options)
+
+    async def stream_bytes(self, pieces: Sequence[bytes], topic: str, attributes: Mapping[str, str]) -> None:
+        me = self.room.local_participant
+        async with await me.stream_bytes("unknown", topic=topic, attributes=attributes) as writer:
+            for piece in pieces:
+                await writer.write(piece)
 
     async def register_rpc(self, method: str, refused: tuple[int, str, str]) -> None:
         @self.room.local_participant.register_rpc_method(method)
@@ -247,5 +300,7 @@ def _described(value: object) -> str:
             return value.identity
         case LocalTrackPublication() | RemoteTrackPublication():
             return f"{NAMES[value.source]} {value.sid}"
+        case list():
+            return " ".join(map(_described, value))
         case _:
             return str(value)

@@ -8,6 +8,7 @@ import pytest
 
 from lk_pyodide import (
     AccessToken,
+    ActiveSpeakersChanged,
     ConnectError,
     DataReceived,
     Disconnected,
@@ -20,6 +21,7 @@ from lk_pyodide import (
     TrackSubscribed,
     TrackUnsubscribed,
 )
+from lk_pyodide.testing import FakeMediaStreamTrack
 from tests.local.conftest import Tabs, token
 
 
@@ -74,6 +76,22 @@ async def test_media(tab: Tabs) -> None:
     assert (await ended).publication.sid == event.publication.sid
 
 
+async def test_speakers(tab: Tabs) -> None:
+    ada, ben = tab(), tab()
+    await ada.connect("local://", token("ada"))
+    await ben.connect("local://", token("ben"))
+    publication = await ada.local_participant.set_microphone_enabled(True)
+    assert publication is not None and publication.track is not None
+    microphone = publication.track.media_stream_track
+    assert isinstance(microphone, FakeMediaStreamTrack)
+    for level, expected in ((0.5, ["ada"]), (0.0, [])):
+        news = [asyncio.ensure_future(room.wait_for(ActiveSpeakersChanged, timeout=5)) for room in (ada, ben)]
+        await asyncio.sleep(0)
+        microphone.audio_level = level
+        for future in news:
+            assert [speaker.identity for speaker in (await future).speakers] == expected
+
+
 async def test_data_and_calls(tab: Tabs) -> None:
     ada, ben, eve = tab(), tab(), tab()
     for room, name in ((ada, "ada"), (ben, "ben"), (eve, "eve")):
@@ -87,6 +105,22 @@ async def test_data_and_calls(tab: Tabs) -> None:
     ben.local_participant.register_rpc_method("double", lambda data: data.payload * 2)
     reply = await ada.local_participant.perform_rpc(destination_identity="ben", method="double", payload="ab")
     assert reply == "abab"
+
+
+async def test_data_for_who_is_just_coming(tab: Tabs) -> None:
+    """What is sent as soon as somebody is seen arrives, though its connection is not up yet."""
+    ada, ben = tab(), tab()
+    await ada.connect("local://", token("ada"))
+
+    @ada.on(ParticipantConnected)
+    async def greet(_event: ParticipantConnected) -> None:
+        await ada.local_participant.publish_data(b"1")
+        await ada.local_participant.publish_data(b"2")
+
+    heard = asyncio.Queue[bytes]()
+    ben.on(DataReceived, lambda event: heard.put_nowait(event.packet.data))
+    await ben.connect("local://", token("ben"))
+    assert [await asyncio.wait_for(heard.get(), 5) for _ in range(2)] == [b"1", b"2"]
 
 
 async def test_tokens_are_checked(tab: Tabs) -> None:

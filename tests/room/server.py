@@ -2,7 +2,7 @@
 
 import asyncio
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 from urllib.parse import parse_qs, urlsplit
 
@@ -67,7 +67,7 @@ class Server:
         self.version = "1.13.5"
         self.ping: tuple[int, int] = (0, 0)
         self.joins = 0
-        self.refusals: list[Callable[[FakeServerSocket], None]] = []
+        self.refusals: list[Callable[[FakeServerSocket], Awaitable[None]]] = []
         self.pc: FakePeerConnection | None = None
         self._page = FakeBrowser(network=self.browser.network)
         self._socket: FakeServerSocket | None = None
@@ -79,7 +79,7 @@ class Server:
 
     async def _serve(self, socket: FakeServerSocket) -> None:
         if self.refusals:
-            self.refusals.pop(0)(socket)
+            await self.refusals.pop(0)(socket)
             return
         self._socket = socket
         self.joins += 1
@@ -87,15 +87,7 @@ class Server:
         self.tokens += query["access_token"]
         request = wire.decode_join_request(query["join_request"][0])
         self.pc = self._page.new_peer_connection(RtcConfig(), self)
-        join = m.JoinResponse(
-            room=m.Room(sid="RM_1", name="fake"),
-            participant=m.ParticipantInfo(sid=f"PA_me{self.joins}", identity="me", permission=self.permission),
-            server_info=ServerInfo(version=self.version),
-            ping_interval=self.ping[0],
-            ping_timeout=self.ping[1],
-            enabled_publish_codecs=(m.Codec("video/VP8"), m.Codec("audio/opus")),
-        )
-        await socket.send(wire.encode_response(join, self.others))
+        await socket.send(self.welcome())
         assert request.publisher_offer is not None
         await self._answer(request.publisher_offer)
         async for data in socket:
@@ -105,6 +97,18 @@ class Server:
                 await self._take(message)
                 self.received.append(message)
                 self._heard.set()
+
+    def welcome(self) -> bytes:
+        """The server's first message."""
+        join = m.JoinResponse(
+            room=m.Room(sid="RM_1", name="fake"),
+            participant=m.ParticipantInfo(sid=f"PA_me{self.joins}", identity="me", permission=self.permission),
+            server_info=ServerInfo(version=self.version),
+            ping_interval=self.ping[0],
+            ping_timeout=self.ping[1],
+            enabled_publish_codecs=(m.Codec("video/VP8"), m.Codec("audio/opus")),
+        )
+        return wire.encode_response(join, self.others)
 
     async def _take(self, message: m.ClientMessage) -> None:
         match message:

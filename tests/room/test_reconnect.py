@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from lk_pyodide import (
+    ConnectError,
     ConnectionState,
     ConnectionStateChanged,
     Disconnected,
@@ -18,6 +19,7 @@ from lk_pyodide import (
     Reconnecting,
     Room,
     RoomDisconnectedError,
+    TokenSource,
     TrackSource,
     TrackSubscribed,
     UnexpectedConnectionState,
@@ -25,7 +27,7 @@ from lk_pyodide import (
 from lk_pyodide.browser.api import FetchResult
 from lk_pyodide.browser.fake.websocket import FakeServerSocket
 from lk_pyodide.core import messages as m
-from lk_pyodide.core import recovery
+from lk_pyodide.core import recovery, wire
 from lk_pyodide.types import TrackKind
 from tests.room.server import URL, Server, participant, track, until
 
@@ -205,7 +207,7 @@ async def test_muting_meanwhile(room: Room, server: Server) -> None:
     request = await server.heard(m.AddTrackRequest, 2)
     assert request.muted
     await room.local_participant.set_microphone_enabled(True)
-    assert not publication.muted
+    assert [publication.muted] == [False]
     assert await server.heard(m.MuteTrackRequest) == m.MuteTrackRequest(publication.sid, False)
 
 
@@ -239,7 +241,7 @@ async def test_a_track_that_is_not_taken_again(room: Room, server: Server) -> No
     assert not room.local_participant.is_camera_enabled
 
 
-def _drop(socket: FakeServerSocket) -> None:
+async def _drop(socket: FakeServerSocket) -> None:
     socket.drop()
 
 
@@ -290,6 +292,22 @@ async def test_not_allowed_any_more(room: Room, server: Server) -> None:
     assert len(server.refusals) == 2
 
 
+async def test_a_token_source_is_asked_again(room: Room, server: Server) -> None:
+    """When the server does not take the token any more; the answer has to be another one."""
+    tokens = iter(["first", "second", "second"])
+    await room.connect(TokenSource.custom(lambda _options: (URL, next(tokens))))
+    server.browser.respond("http://fake/rtc/v1/validate", FetchResult(401, "token expired"))
+    server.refusals = [_drop]
+    await back(room, server)
+    assert server.tokens == ["first", "second"]
+    server.refusals = [_drop] * 5
+    ended = asyncio.ensure_future(room.wait_for(Disconnected, timeout=5))
+    await asyncio.sleep(0)
+    server.break_connection()
+    assert (await ended).reason == DisconnectReason.JOIN_FAILURE
+    assert len(server.refusals) == 4
+
+
 @pytest.mark.parametrize("turns", range(12))
 async def test_leaving_meanwhile(room: Room, server: Server, turns: int) -> None:
     """disconnect() ends it wherever it stands."""
@@ -314,3 +332,21 @@ async def test_the_newer_token_is_used(room: Room, server: Server) -> None:
     await refreshed
     await back(room, server)
     assert server.tokens == ["first", "second"]
+
+
+async def test_a_break_before_media_is_connected(room: Room, server: Server) -> None:
+    """The server takes us in, and then says that we shall come another way: nobody notices."""
+
+    async def send_away(socket: FakeServerSocket) -> None:
+        await socket.send(server.welcome())
+        await socket.send(wire.encode_response(m.LeaveRequest(action=m.LeaveAction.RESUME)))
+
+    server.refusals = [send_away, send_away]
+    names = recorded(room)
+    await room.connect(URL, "token")
+    assert names == ["connected"]
+    await room.disconnect()
+    server.refusals = [send_away] * 3
+    with pytest.raises(ConnectError) as caught:
+        await room.connect(URL, "token")
+    assert caught.value.reason.name == "LEAVE_REQUEST"

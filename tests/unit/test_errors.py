@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from lk_pyodide import errors
-from lk_pyodide.types import ConnectErrorReason, DisconnectReason, MediaDeviceFailure
+from lk_pyodide.types import ConnectErrorReason, DataStreamErrorReason, DisconnectReason, MediaDeviceFailure
 
 CLASSES: dict[str, type[errors.LiveKitError]] = {name: getattr(errors, name) for name in errors.__all__}
 
@@ -52,7 +52,9 @@ def test_the_list_is_complete() -> None:
 
 ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "ConnectError": ("text", ConnectErrorReason.TIMEOUT),
+    "DataStreamError": ("text", DataStreamErrorReason.INCOMPLETE),
     "SignalRequestError": ("text", "NOT_ALLOWED"),
+    "TokenSourceError": ("text", ConnectErrorReason.TIMEOUT),
     "RpcError": (1500, "text"),
 }
 
@@ -80,6 +82,8 @@ def test_what_errors_carry() -> None:
     assert errors.PublishTrackError("x").status == 500
     assert errors.PublishTrackError("x", 403).status == 403
     assert errors.BrowserError("x").name == "Error"
+    incomplete = errors.DataStreamError("x", DataStreamErrorReason.INCOMPLETE)
+    assert incomplete.reason is DataStreamErrorReason.INCOMPLETE
     rpc = errors.RpcError(1500, "x", "data")
     assert (rpc.code, rpc.message, rpc.data) == (1500, "x", "data")
     assert (errors.RpcError(1, "x").data, errors.RpcError(1, "x", None).data) == ("", "")

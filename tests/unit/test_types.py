@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from enum import IntEnum
 from typing import Any
 
@@ -37,7 +38,7 @@ def test_livekit_rtcs_names_are_here_with_its_integers(ours: type[IntEnum], thei
 
 def test_every_enum_is_compared_with_something() -> None:
     enums = {value for name in t.__all__ if isinstance(value := getattr(t, name), type) and issubclass(value, IntEnum)}
-    elsewhere = {t.SubscriptionError, t.ConnectErrorReason}
+    elsewhere = {t.SubscriptionError, t.ConnectErrorReason, t.DataStreamErrorReason}
     assert enums - {ours for ours, _ in SAME} == elsewhere
 
 
@@ -65,6 +66,33 @@ CLIENT_REASONS = {
 def test_reasons_of_a_failed_connect_are_livekit_clients() -> None:
     ours = {reason.name.replace("_", "").lower(): int(reason) for reason in t.ConnectErrorReason}
     assert ours == {name.lower(): number for name, number in CLIENT_REASONS.items()}
+
+
+# the same file
+STREAM_REASONS = {
+    "AlreadyOpened": 0,
+    "AbnormalEnd": 1,
+    "DecodeFailed": 2,
+    "LengthExceeded": 3,
+    "Incomplete": 4,
+    "HandlerAlreadyRegistered": 7,
+    "EncryptionTypeMismatch": 8,
+    "HeaderTooLarge": 9,
+    "PayloadTooLarge": 10,
+}
+
+
+def test_reasons_of_a_failed_stream_are_livekit_clients() -> None:
+    ours = {reason.name.replace("_", "").lower(): int(reason) for reason in t.DataStreamErrorReason}
+    assert ours == {name.lower(): number for name, number in STREAM_REASONS.items()}
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"), [(t.TextStreamInfo, "TextStreamInfo"), (t.ByteStreamInfo, "ByteStreamInfo")]
+)
+def test_what_is_known_of_a_stream_has_livekit_rtcs_names(ours: type, theirs: str) -> None:
+    names = {field.name for field in dataclasses.fields(getattr(rtc.data_stream, theirs))}
+    assert names <= {field.name for field in dataclasses.fields(ours)}
 
 
 def test_a_value_that_is_not_known_has_a_default() -> None:

@@ -27,6 +27,7 @@ from lk_pyodide.browser.bridge.media import BridgeMediaDevices
 from lk_pyodide.browser.bridge.peer import BridgeConnection
 from lk_pyodide.browser.bridge.protocol import Bridge, Remote, answered
 from lk_pyodide.browser.bridge.socket import BridgeWebSocket
+from lk_pyodide.browser.direct.blob import DirectBlob, adopt_blob
 from lk_pyodide.browser.direct.page import fetch
 from lk_pyodide.browser.direct.tabs import DirectBroadcastChannel, DirectLock, request_lock
 from lk_pyodide.browser.guard import closed_error
@@ -106,6 +107,10 @@ class BridgeBrowser:
         """There is none to adopt: a MediaStreamTrack cannot come to a worker."""
         raise TrackInvalidError(f"Python runs in a worker, which a MediaStreamTrack cannot come to: {native!r}")
 
+    def adopt_blob(self, native: object, /) -> DirectBlob:
+        """Wrap a Blob or a File of the worker's own: those of the page cannot come to it."""
+        return adopt_blob(native, " (Python runs in a worker, which a File of the page cannot come to: read it there)")
+
     def new_element(self, kind: MediaKind, target: object | None, handler: MediaElementHandler, /) -> BridgeElement:
         """Make or find a media element."""
         return BridgeElement(self.bridge, kind, target, handler)
@@ -123,10 +128,17 @@ class BridgeBrowser:
         return await request_lock(name, steal=steal)
 
     async def fetch(
-        self, url: str, /, *, method: str = "GET", headers: Mapping[str, str] | None = None, timeout: float = 5.0
+        self,
+        url: str,
+        /,
+        *,
+        method: str = "GET",
+        headers: Mapping[str, str] | None = None,
+        body: str | None = None,
+        timeout: float = 5.0,
     ) -> FetchResult:
         """Make an HTTP request: a worker can do so by itself."""
-        return await fetch(url, method, headers or {}, timeout)
+        return await fetch(url, method, headers or {}, body, timeout)
 
     async def count_objects(self) -> int:
         """How many objects we have on the page; for tests."""

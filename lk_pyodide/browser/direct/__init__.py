@@ -20,6 +20,7 @@ from lk_pyodide.browser.api import (
     Subscription,
     WebSocketHandler,
 )
+from lk_pyodide.browser.direct.blob import DirectBlob, adopt_blob
 from lk_pyodide.browser.direct.elements import DirectElement, Elements
 from lk_pyodide.browser.direct.media import DirectMediaDevices, DirectTrack, adopt_track
 from lk_pyodide.browser.direct.page import Page, fetch
@@ -70,6 +71,10 @@ class DirectBrowser:
         """Wrap a MediaStreamTrack that the user made."""
         return adopt_track(native)
 
+    def adopt_blob(self, native: object, /) -> DirectBlob:
+        """Wrap a Blob or a File that the user has."""
+        return adopt_blob(native)
+
     def new_element(self, kind: MediaKind, target: object | None, handler: MediaElementHandler, /) -> DirectElement:
         """Make or find a media element."""
         return self._elements.open(kind, target, handler)
@@ -87,10 +92,17 @@ class DirectBrowser:
         return await request_lock(name, steal=steal)
 
     async def fetch(
-        self, url: str, /, *, method: str = "GET", headers: Mapping[str, str] | None = None, timeout: float = 5.0
+        self,
+        url: str,
+        /,
+        *,
+        method: str = "GET",
+        headers: Mapping[str, str] | None = None,
+        body: str | None = None,
+        timeout: float = 5.0,
     ) -> FetchResult:
         """Make an HTTP request."""
-        return await fetch(url, method, headers or {}, timeout)
+        return await fetch(url, method, headers or {}, body, timeout)
 
 
 _NOT_CODECS = ("rtx", "red", "ulpfec", "flexfec-03", "flexfec")

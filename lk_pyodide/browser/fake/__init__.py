@@ -21,6 +21,7 @@ from lk_pyodide.browser.api import (
     TrackSettings,
     WebSocketHandler,
 )
+from lk_pyodide.browser.fake.blob import FakeBlob, FakeFile
 from lk_pyodide.browser.fake.elements import FakeElement, FakeNode, FakePage
 from lk_pyodide.browser.fake.media import FakeMediaDevices, FakeMediaStreamTrack, FakeTrack
 from lk_pyodide.browser.fake.network import FakeNetwork
@@ -28,12 +29,13 @@ from lk_pyodide.browser.fake.peer import FakePeerConnection
 from lk_pyodide.browser.fake.tabs import FakeBroadcastChannel, FakeLock
 from lk_pyodide.browser.fake.websocket import Endpoint, FakeServerSocket, FakeSocketClosed, FakeWebSocket
 from lk_pyodide.browser.guard import call
-from lk_pyodide.errors import BrowserError, DeadlineExceeded, TrackInvalidError
+from lk_pyodide.errors import BrowserError, DeadlineExceeded, TrackInvalidError, UsageError
 from lk_pyodide.types import DeviceInfo
 
 __all__ = [
     "FakeBrowser",
     "FakeElement",
+    "FakeFile",
     "FakeMediaDevices",
     "FakeMediaStreamTrack",
     "FakeNetwork",
@@ -53,10 +55,11 @@ FakeAnswer: TypeAlias = "FetchResult | BrowserError | Callable[[FakeRequest], Fe
 class FakeRequest:
     """What ``fetch`` was asked for."""
 
-    def __init__(self, url: str, method: str, headers: Mapping[str, str]) -> None:
+    def __init__(self, url: str, method: str, headers: Mapping[str, str], body: str | None) -> None:
         self.url = url
         self.method = method
         self.headers = dict(headers)
+        self.body = body
 
 
 class FakePageWatch:
@@ -139,6 +142,12 @@ class FakeBrowser:
             raise TrackInvalidError("this is not a MediaStreamTrack")
         return FakeTrack(self, native)
 
+    def adopt_blob(self, native: object, /) -> FakeBlob:
+        """Wrap a file."""
+        if not isinstance(native, FakeFile):
+            raise UsageError(f"this is not a file: {type(native).__name__}")
+        return FakeBlob(native)
+
     def new_element(self, kind: MediaKind, target: object | None, handler: MediaElementHandler, /) -> FakeElement:
         """Make or find a media element."""
         return self.page.open(self, kind, target, handler)
@@ -157,12 +166,21 @@ class FakeBrowser:
         return FakeLock(self, name, await self.network.tabs.request(name, steal=steal))
 
     async def fetch(
-        self, url: str, /, *, method: str = "GET", headers: Mapping[str, str] | None = None, timeout: float = 5.0
+        self,
+        url: str,
+        /,
+        *,
+        method: str = "GET",
+        headers: Mapping[str, str] | None = None,
+        body: str | None = None,
+        timeout: float = 5.0,
     ) -> FetchResult:
         """Make an HTTP request to what :meth:`respond` registered."""
-        request = FakeRequest(url, method, headers or {})
+        request = FakeRequest(url, method, headers or {}, body)
         self.fetched.append(request)
         await asyncio.sleep(0)
+        if body is not None and method in ("GET", "HEAD"):
+            raise BrowserError("Request with GET/HEAD method cannot have body.", "TypeError")
         answer = _find(self._answers, url)
         if answer is None:
             raise BrowserError("Failed to fetch", "TypeError")
