@@ -14,11 +14,12 @@ _PLACE = """(name) => {
   const names = [...document.querySelectorAll(".tile .name")].map((element) => element.textContent);
   return names.indexOf(name) + 1;
 }"""
-# Whether the middle of an element is not hidden under something else.
-_ON_TOP = """(selector) => {
+# What stands in the middle of an element, if it is not the element itself.
+_COVER = """(selector) => {
   const element = document.querySelector(selector);
   const {left, top, width, height} = element.getBoundingClientRect();
-  return element.contains(document.elementFromPoint(left + width / 2, top + height / 2));
+  const found = document.elementFromPoint(left + width / 2, top + height / 2);
+  return element.contains(found) ? "" : `${found?.outerHTML.slice(0, 200)} at ${[left, top, width, height]}`;
 }"""
 _IS_SHOWN = "(selector) => Boolean(document.querySelector(selector)?.checkVisibility())"
 # Everything that the status line says, from the beginning.
@@ -80,7 +81,8 @@ class Visitor:
         tile = await self.tile(name)
         await self.until(f"document.querySelector('{tile} video')")
         await assert_moves(self.page, f"{tile} video")
-        assert await self.page.evaluate(js_call(_ON_TOP, f"{tile} .name"))
+        cover = await self.page.evaluate(js_call(_COVER, f"{tile} .name"))
+        assert not cover, f"{name} is hidden under {cover}"
 
     async def sees_initial(self, name: str) -> None:
         """See that somebody shows no picture."""
