@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from lk_pyodide.core import messages as m
 
-RELIABLE, LOSSY = "_reliable", "_lossy"
+RELIABLE, LOSSY, DATA_TRACK = "_reliable", "_lossy", "_data_track"
 """Labels of a client's data channels."""
 
 
