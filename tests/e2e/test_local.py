@@ -1,13 +1,14 @@
 """Rooms without a backend in real browsers: two tabs of one browser, one of which is the server."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
 
 from tests.harness.pages import Browser
-from tests.harness.peers import AT_ONCE, Peer, RpcOutcome
+from tests.harness.peers import AT_ONCE, Peer, PeerTimeout, RpcOutcome
 from tests.harness.py_peer import PyPeer
 from tests.harness.python_page import PythonPage
 from tests.harness.site import Site
@@ -66,6 +67,7 @@ async def test_who_speaks(browser: Browser, site: Site, room_name: str) -> None:
     await eve.wait_audio("ben")
     for peer in (ben, eve):
         await peer.wait_latest("active_speakers_changed", ["ben"])
+    await eve.wait_remote("ben", lambda remote: remote.quality == "excellent", 15, "quality")
     await ben.mute("microphone")
     for peer in (ben, eve):
         await peer.wait_latest("active_speakers_changed", [""])
@@ -184,4 +186,56 @@ async def test_livekit_client_joins_too(browser: Browser, site: Site, room_name:
     await _server_gone(tab)
     await ours.end()
     await tab.close()
-    await page.close()
+    await js.page.close()
+
+
+@pytest.mark.timeout(240)
+async def test_what_only_livekit_client_can(browser: Browser, site: Site, room_name: str) -> None:
+    """Data tracks, and saying who may have which track: ours is the server, and looks on."""
+    tab = await PythonPage.open(browser, site)
+    ours = PyPeer(tab)
+    await ours.connect(URL, _token("ada", room_name))
+    ben, eve = [LocalJsPeer(await LocalJsPeer.open_page(browser, site)) for _ in range(2)]
+    for peer, name in ((ben, "ben"), (eve, "eve")):
+        await peer.connect(URL, _token(name, room_name))
+    await _data_tracks(ben, eve)
+    await ben.set_microphone(True)
+    for looker in (ours, eve):
+        await looker.wait_remote("ben", lambda remote: remote.subscribed("microphone"), 20, "sound")
+    allow = "(peer, ...args) => peer.room.localParticipant.setTrackSubscriptionPermissions(...args)"
+    await ben.call(allow, False, [{"participantIdentity": "ada", "allowAll": True}])
+    await eve.wait_remote("ben", lambda remote: not remote.subscribed("microphone"), 10, "no more sound")
+    await eve.wait_event("trackSubscriptionPermissionChanged")
+    await ben.call(allow, True)
+    await eve.wait_remote("ben", lambda remote: remote.subscribed("microphone"), 10, "sound again")
+    assert (await ours.state()).remotes["ben"].subscribed("microphone"), "all along"
+    for js in (eve, ben):
+        await js.disconnect()
+        await js.page.close()
+    await ours.disconnect()
+    await _server_gone(tab)
+    await ours.end()
+    await tab.close()
+
+
+async def _data_tracks(ben: LocalJsPeer, eve: LocalJsPeer) -> None:
+    """Ben sends Eve frames, small ones and one of many packets, on two tracks."""
+    await eve.wait_remote("ben")
+    large = bytes(range(256)) * 200
+    for number, name in enumerate(("first", "second")):
+        await ben.publish_data_track(name)
+        await eve.subscribe_data_track("ben", name)
+        async with asyncio.timeout(10):
+            while True:  # what is sent before the subscription stands, which nothing tells the sender, is lost
+                await ben.push_frame(name, b"%d" % number)
+                with contextlib.suppress(PeerTimeout):
+                    await eve.wait_frame("ben", name, lambda frame: frame is not None, timeout=0.2)
+                    break
+        await ben.push_frame(name, large)
+        await eve.wait_frame("ben", name, lambda frame: frame == large)
+    assert await eve.wait_frame("ben", "first", lambda frame: frame is not None) == b"0"
+    assert await eve.wait_frame("ben", "second", lambda frame: frame is not None) == b"1"
+    await ben.unpublish_data_track("first")
+    await eve.wait_frame("ben", "first", lambda frame: frame is None)
+    await ben.push_frame("second", b"still there")
+    await eve.wait_frame("ben", "second", lambda frame: frame == b"still there")
