@@ -121,6 +121,8 @@ async def _join_alone(lite: JupyterLite) -> str:
 async def test_the_first_room(lite: JupyterLite, request: pytest.FixtureRequest) -> None:
     """Two tabs of one browser meet, with no server."""
     me = await _join_alone(lite)
+    stored = await _saved(lite)
+    assert me in stored and TOKEN not in stored
     browser: Browser = request.getfixturevalue(lite.browser_name)
     second = await JupyterLite.open(browser, lite.site, "first_room.ipynb")
     other = await _join_alone(second)
@@ -130,11 +132,10 @@ async def test_the_first_room(lite: JupyterLite, request: pytest.FixtureRequest)
     await second.run('await room.local_participant.publish_data("<b>hello</b> notebook", topic="chat")')
     await until(lite.page, f"document.body.textContent.includes('{other}: <b>hello</b> notebook')")
     await _show(lite, PICTURE.format(2), "first_room")
-    stored = await _saved(lite)
-    assert me in stored and TOKEN not in stored
     await lite.run("await room.disconnect()")  # the room has lived in this tab, and lives on
     await second.run(f"while {me!r} in room.remote_participants:\n    await room.wait_for('participant_disconnected')")
     await second.close()
+    await lite.forget_saved()  # both tabs save by themselves, now and then
 
 
 async def test_the_quiz_alone(lite: JupyterLite) -> None:
