@@ -235,6 +235,11 @@
       })();
     }
 
+    async beginText(piece, options) {
+      const writer = await this.room.localParticipant.streamText(options);
+      await writer.write(piece);
+    }
+
     registerRpc(method, {code, message, data}) {
       const answers = {
         echo: (payload) => payload,

@@ -146,6 +146,10 @@ class JsPeer(Peer):
         """See `Peer`."""
         await self._send("writeStream", "text", list(pieces), topic=topic, attributes=dict(attributes or {}))
 
+    async def begin_text(self, piece: str, *, topic: str) -> None:
+        """See `Peer`."""
+        await self.call("(peer, ...args) => peer.beginText(...args)", piece, {"topic": topic})
+
     async def send_bytes(
         self,
         data: bytes,
