@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Awaitable
 from typing import Any
 
-from entrance import Entrance, find_entrance, invitation, room_link
+from entrance import Entrance, find_entrance, own_entrance, room_link
 from meeting import (
     CHANGES,
     CHAT,
@@ -77,7 +77,7 @@ def show_problem(text: str) -> None:
 def show_invitation(entrance: Entrance) -> None:
     """Offer a link to this room."""
     link = room_link(window.location.href, room.name)
-    at("invitation").textContent = invitation(entrance)
+    at("invitation").textContent = entrance.invitation
     for name in ("link", "second-tab"):
         at(name).href = link
         at(name).hidden = not entrance.is_open
@@ -174,7 +174,7 @@ async def attempt(work: Awaitable[Any], what: str = "") -> None:
 async def way_in() -> Entrance:
     """Where to go: what the user wrote, or what this site says."""
     if at("url").value or at("token").value:
-        return Entrance(at("url").value, at("token").value, is_open=False)
+        return own_entrance(at("url").value, at("token").value)
     try:
         return await find_entrance("./", at("room").value, at("name").value)
     except LiveKitError:
@@ -188,7 +188,7 @@ async def enter() -> None:
     at("enter").disabled = True
     try:
         entrance = await way_in()
-        await room.connect(entrance.url, entrance.token)
+        await room.connect(entrance.source)
     except LiveKitError as error:
         show_problem(str(error))
         at("status").textContent = ""

@@ -11,7 +11,7 @@ from dataclasses import asdict
 from typing import Any
 from urllib.parse import urljoin
 
-from entrance import Entrance, find_entrance, invitation, room_link
+from entrance import Entrance, find_entrance, own_entrance, room_link
 from meeting import (
     CHANGES,
     CHAT,
@@ -162,7 +162,7 @@ async def attempt(work: Awaitable[Any], what: str = "") -> None:
 async def way_in(wish: dict[str, Any]) -> Entrance:
     """Where to go: what the user wrote, or what the site says."""
     if wish["url"] or wish["token"]:
-        return Entrance(wish["url"], wish["token"], is_open=False)
+        return own_entrance(wish["url"], wish["token"])
     try:
         return await find_entrance(urljoin(wish["page"], "./"), wish["room"], wish["name"])
     except LiveKitError:
@@ -175,12 +175,12 @@ async def enter(wish: dict[str, Any]) -> None:
     tell(problem="")
     try:
         entrance = await way_in(wish)
-        await room.connect(entrance.url, entrance.token)
+        await room.connect(entrance.source)
     except LiveKitError as error:
         tell(problem=str(error), status="", state="disconnected", inside=False)
         return
     link = room_link(wish["page"], room.name) if entrance.is_open else ""
-    tell(invitation=invitation(entrance), link=link)
+    tell(invitation=entrance.invitation, link=link)
     tell(problem=await open_devices(room, wish["microphone"], wish["camera"]))
     await refresh_devices()
 

@@ -2,9 +2,9 @@
 
 SERVER=livekit runs a livekit-server beside it, which takes the key that `livekit-server --dev` has, and listens on
 127.0.0.1 only. The pages are the same. Where they go stands in `server.json` beside them: `{"url": …}` names a server,
-for which the page signs a token itself, with the development key; `{"tokens": …}` is whom to ask for a server and a
-token. The folder has the former, for `local://`; with a livekit-server this one answers with the latter, and hands out
-tokens at `/token?room=&identity=&name=`.
+for which the page signs a token itself, with the development key; `{"token_endpoint": …}` names an endpoint that gives
+both, as LiveKit describes it. The folder has the former, for `local://`; with a livekit-server the answer is the
+latter, and the endpoint is `/token` here.
 
 Variables: SERVER, PORT (8080), LIVEKIT_PORT (7880; the two after it are for media).
 """
@@ -114,7 +114,7 @@ async def static_server(folder: Path, port: int, livekit: str | None = None) -> 
     application.router.add_get("/{folder:(.*/)?}", index)
     if livekit is not None:
         application.router.add_get("/server.json", _where)
-        application.router.add_get("/token", functools.partial(_token, livekit))
+        application.router.add_post("/token", functools.partial(_token, livekit))
     application.router.add_static("/", folder)
     runner = web.AppRunner(application)
     await runner.setup()
@@ -140,17 +140,22 @@ def _index(folder: Path, below: str) -> Path:
 
 async def _where(request: web.Request) -> web.Response:
     """What stands in the place of the static `server.json`."""
-    return web.json_response({"tokens": "token"})
+    return web.json_response({"token_endpoint": "token"})
 
 
 async def _token(livekit: str, request: web.Request) -> web.Response:
-    """The address of the server, and a token for the room and identity that the query names."""
-    room, identity = request.query.get("room", ""), request.query.get("identity", "")
-    if not room or not identity:
-        raise web.HTTPBadRequest(text="/token?room=…&identity=…&name=…: which room, and who?")
-    grants = VideoGrants(room_join=True, room=room)
-    token = AccessToken().with_identity(identity).with_name(request.query.get("name", identity)).with_grants(grants)
-    return web.json_response({"url": livekit, "token": token.to_jwt()})
+    """The address of the server, and a token for the room and the participant that the request names.
+
+    As https://docs.livekit.io/frontends/build/authentication/endpoint/ describes it.
+    """
+    try:
+        wanted = await request.json()
+        room, identity = wanted["room_name"], wanted["participant_identity"]
+        name = wanted.get("participant_name", identity)
+    except (ValueError, LookupError, TypeError) as error:
+        raise web.HTTPBadRequest(text="which room_name, and which participant_identity?") from error
+    token = AccessToken().with_identity(identity).with_name(name).with_grants(VideoGrants(room_join=True, room=room))
+    return web.json_response({"server_url": livekit, "participant_token": token.to_jwt()}, status=201)
 
 
 @contextlib.asynccontextmanager

@@ -40,7 +40,7 @@ async def test_the_worker_page_sees_and_is_seen(browser: type[Chromium | Firefox
         await ada.come(f"{livekit_demo}worker.html?name=Ada&room={room}")
         await ada.page.click("#enter")
         await ada.until("!document.querySelector('#meeting').hidden")
-        await rust.connect(**await _invitation(livekit_demo, room, "grace"))
+        await rust.connect(*await _invitation(livekit_demo, room, "grace"))
         try:
             await rust.set_camera(True)
             await rust.wait_video(next(iter((await rust.state()).remotes)))
@@ -52,12 +52,12 @@ async def test_the_worker_page_sees_and_is_seen(browser: type[Chromium | Firefox
         assert errors(ada.page) == []
 
 
-async def _invitation(demo: str, room: str, name: str) -> dict[str, str]:
-    """What the demo's server says to somebody who asks."""
-    query = {"room": room, "identity": name, "name": name}
-    async with aiohttp.ClientSession() as session, session.get(f"{demo}token", params=query) as answer:
+async def _invitation(demo: str, room: str, name: str) -> tuple[str, str]:
+    """The address and the token that the demo's server gives to somebody who asks."""
+    wanted = {"room_name": room, "participant_identity": name}
+    async with aiohttp.ClientSession() as session, session.post(f"{demo}token", json=wanted) as answer:
         found: dict[str, str] = await answer.json()
-        return found
+        return found["server_url"], found["participant_token"]
 
 
 @pytest.mark.parametrize("page", ["", "worker.html"])
@@ -144,21 +144,19 @@ async def test_a_site_that_does_not_tell_where_to_meet(where: str, local_demo: s
 @pytest.mark.server
 async def test_another_server_by_its_address_and_a_token(local_demo: str, livekit_demo: str) -> None:
     """All that it takes is in the form; no link is offered there, and the token is shown nowhere."""
-    given = await _invitation(livekit_demo, "elsewhere", "Ada")
+    url, token = await _invitation(livekit_demo, "elsewhere", "Ada")
     async with Chromium() as browser:
         ada = Visitor(await browser.new_page())
         await ada.come(local_demo)
-        await fill(ada.page, "#url", given["url"])
-        await fill(ada.page, "#token", given["token"])
+        await fill(ada.page, "#url", url)
+        await fill(ada.page, "#token", token)
         await ada.join("not me")
         await ada.sees("Ada (you)")
         await ada.reads("#status", "elsewhere: only you")
         assert not await ada.is_shown("#second-tab")
         await ada.page.click("[popovertarget=invite]")
         await ada.reads("#invitation", "Others need a token of their own for this room.")
-        assert given["token"] not in await ada.page.evaluate(
-            "document.body.innerText + document.querySelector('#link').href"
-        )
+        assert token not in await ada.page.evaluate("document.body.innerText + document.querySelector('#link').href")
 
 
 @asynccontextmanager

@@ -120,18 +120,20 @@ async def test_the_page_learns_where_to_go(tmp_path: Path) -> None:
         async with demo.static_server(tmp_path, 0) as address:
             async with session.get(address + "server.json") as response:
                 assert await response.json() == where
-            async with session.get(address + "token") as response:
-                assert response.status == 404
+            async with session.post(address + "token", json={}) as response:
+                assert response.status == 405
         async with demo.static_server(tmp_path, 0, "ws://there") as address:
             async with session.get(address + "server.json") as response:
-                assert await response.json() == {"tokens": "token"}
-            async with session.get(address + "token?room=r&identity=i&name=n") as response:
+                assert await response.json() == {"token_endpoint": "token"}
+            wanted = {"room_name": "r", "participant_identity": "i", "participant_name": "n"}
+            async with session.post(address + "token", json=wanted) as response:
                 given = await response.json()
-            assert given["url"] == "ws://there"
-            claims = verify(given["token"], {"devkey": "secret"}, time.time())
+            assert given["server_url"] == "ws://there"
+            claims = verify(given["participant_token"], {"devkey": "secret"}, time.time())
             assert (claims.identity, claims.name, claims.room) == ("i", "n", "r")
-            async with session.get(address + "token?room=r") as response:
-                assert response.status == 400
+            for wrong in (b"{}", b"[]", b"no JSON"):
+                async with session.post(address + "token", data=wrong) as response:
+                    assert response.status == 400
 
 
 async def test_a_taken_port_is_one_clear_sentence(tmp_path: Path) -> None:
