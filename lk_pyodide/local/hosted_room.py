@@ -59,11 +59,20 @@ class HostedRoom:
         self._tasks.spawn(self._listen())
         self._tasks.spawn(self._rate())
 
+    def admit(self, key: str) -> bool:
+        """Make a connection for a client that may join; False when the browser makes no more."""
+        try:
+            self._connections[key] = Connection(self._browser, key, self)
+        except LiveKitError as error:
+            _log.warning("a participant was refused: %s", error)
+            self._do(())
+            return False
+        return True
+
     def join(self, key: str, claims: Claims, request: m.JoinRequest) -> None:
-        """A client joins."""
-        self._connections[key] = connection = Connection(self._browser, key, self)
+        """A client joins, once its connection is made."""
         self._do(self._engine.join(key, claims, request, time.time()))
-        if request.publisher_offer is not None and key in self._connections:
+        if request.publisher_offer is not None and (connection := self._connections.get(key)) is not None:
             connection.receive(request.publisher_offer)
 
     def receive(self, key: str, data: bytes) -> None:

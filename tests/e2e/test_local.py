@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 
 from tests.harness.pages import Browser
-from tests.harness.peers import AT_ONCE, Peer, PeerTimeout, RpcOutcome
+from tests.harness.peers import AT_ONCE, EventRecord, Peer, PeerTimeout, RpcOutcome
 from tests.harness.py_peer import PyPeer
 from tests.harness.python_page import PythonPage
 from tests.harness.site import Site
@@ -115,6 +115,48 @@ async def test_two_tabs_are_a_call(tabs: tuple[PyPeer, PyPeer]) -> None:
     await tabs[0].wait_remote("ben", lambda remote: remote.muted("camera") is True, 10, "muted")
     await tabs[1].disconnect()
     assert await tabs[0].wait_gone("ben") < AT_ONCE
+
+
+_NONSENSE = """(async () => {
+  const channel = new BroadcastChannel("lk_pyodide local ");
+  const encoder = new TextEncoder();
+  const frame = (head, payload = "") => encoder.encode(JSON.stringify(head) + "\\n" + payload);
+  const messages = [
+    "text", 1, null, undefined, {byteLength: 1}, [1], new Date(), new ArrayBuffer(0), new Float64Array(3),
+    crypto.getRandomValues(new Uint8Array(999)), encoder.encode("[".repeat(200000) + "\\n"), new Uint8Array(3 << 20),
+    frame("host"), frame(["a", "*", 1]), frame(["a", "*", "host", "more"]), frame(["*", "*", "open"]),
+    frame(["a", "*", "unknown"]), frame(["a", "*", "open"]), frame(["b", "*", "open"], "http://["),
+    frame(["c", "*", "open"], "/rtc/v1?access_token=e30.e30.e30&join_request=AAAA"),
+    frame(["d", "*", "open"], "/rtc/v1?access_token=" + ".".repeat(1000)),
+    frame(["e", "*", "data"], "nobody has let me in"), frame(["f", "*", "close"], "1000 "),
+    frame(["g", "*", "opened"]), frame(["h", "*", "refused"], "401 no"), frame(["i", "*", "close"]),
+  ];
+  for (const message of messages) channel.postMessage(message);
+  channel.close();
+})()"""
+
+
+@pytest.mark.timeout(240)
+async def test_another_tab_talks_nonsense(tabs: tuple[PyPeer, PyPeer], browser: Browser, site: Site) -> None:
+    """Whatever it says on the channel: nothing happens to the others, nor goes wrong unseen in their pages."""
+    await tabs[0].wait_event("participant_active")
+    before = [len(_but_quality(await peer.events())) for peer in tabs]
+    page = await browser.new_page()
+    await page.goto(site.url("/blank.html"))
+    for _ in range(3):
+        await page.evaluate(_NONSENSE)
+    for number, (one, other) in enumerate([tabs, tabs[::-1]]):
+        await one.publish_data(b"%d" % number, topic="after")
+        await other.wait_data(lambda got: got.topic == "after")
+    for peer, seen in zip(tabs, before, strict=True):
+        events = _but_quality(await peer.events())[seen:]
+        assert [event.name for event in events] == ["data_received"], events
+        assert [line for line in peer.page.page.console if "a handler raised" in line] == []
+    await page.close()
+
+
+def _but_quality(events: list[EventRecord]) -> list[EventRecord]:
+    return [event for event in events if event.name != "connection_quality_changed"]
 
 
 @pytest.mark.timeout(240)

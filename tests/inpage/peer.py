@@ -96,7 +96,7 @@ class PagePeer:
         module = vars(connecting)
         known, module["CLIENT_PROTOCOL"] = module["CLIENT_PROTOCOL"], 0
         try:
-            return await self.connect(url, token, {})
+            return await self.connect(url, token, {}, True)
         finally:
             module["CLIENT_PROTOCOL"] = known
 

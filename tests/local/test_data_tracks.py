@@ -81,7 +81,8 @@ def test_refusals(request_: m.PublishDataTrackRequest, reason: m.RequestReason) 
     (effect,) = room.receive("ada", request_)
     assert isinstance(effect, Tell) and isinstance(effect.message, m.RequestResponse)
     assert (effect.message.reason, effect.message.publish_data_track) == (reason, request_)
-    assert publish(room, PUBLISH, "ben"), "names and handles are each publisher's own"
+    sid, _ = publish(room, PUBLISH, "ben")
+    assert sid, "names and handles are each publisher's own"
 
 
 def test_grants() -> None:
