@@ -49,7 +49,7 @@ class Rogue:
 
     async def enter(self) -> str:
         """Join by the rules, as a client of one's own; the host's name."""
-        self.lock = await self._browser.request_lock(frames.lock_of_client(self.name))
+        self.lock = await self._browser.request_lock(frames.lock_of(self.name))
         self.say(EVERYONE, frames.OPEN, GOOD)
         await settle()
         return next(frame.sender for frame in self.heard if frame.to == self.name)

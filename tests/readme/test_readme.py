@@ -118,8 +118,7 @@ async def test_a_room_as_a_context_manager_leaves(stage: Stage) -> None:
 @covers("connect 3")
 async def test_a_token_source(stage: Stage) -> None:
     answer = {"server_url": stage.server.url, "participant_token": stage.server.token("grace", stage.room)}
-    how = {"look": "room", "world": "a token endpoint", "given": answer}
-    async with stage.play("connect 3", connect=False, **how) as block:
+    async with stage.play("connect 3", look="room", world="a token endpoint", given=answer, connect=False) as block:
         await block.ran()
         await block.ada.wait_remote("grace")
         assert (await block.seen())["name"] == stage.room
