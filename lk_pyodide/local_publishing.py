@@ -42,6 +42,8 @@ class LocalPublisher:
         self._on_ended = on_ended
         self._interrupted: dict[LocalTrackPublication, str] = {}
         """What was published on a connection that broke, with the sids that it had."""
+        self._subscribed_early: set[str] = set()
+        """Sids of tracks that somebody got before we knew that we had published them."""
         self._under_way: dict[LocalTrack, asyncio.Task[LocalTrackPublication]] = {}
 
     # -- publishing --
@@ -96,7 +98,22 @@ class LocalPublisher:
         if track.muted != said_muted:
             self._mute_changed(publication)
         self._room.local_track_published(publication, track)
+        self._tell_subscribed(publication)
         return publication
+
+    def subscribed(self, sid: str) -> None:
+        """Somebody gets a track of ours."""
+        self._subscribed_early.add(sid)
+        publication = self._me._publications.get(sid)
+        if publication is not None:
+            self._tell_subscribed(publication)
+        elif not self._under_way:
+            self._subscribed_early.discard(sid)  # it has been unpublished
+
+    def _tell_subscribed(self, publication: LocalTrackPublication) -> None:
+        if publication.sid in self._subscribed_early:
+            self._subscribed_early.discard(publication.sid)
+            self._room.local_track_subscribed(publication.track)
 
     async def _send(self, track: LocalTrack, options: TrackPublishOptions) -> tuple[TrackInfo, Sender, bool]:
         """Have the server take a track, and the browser send it; also, whether it was announced as muted."""

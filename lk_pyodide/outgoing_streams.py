@@ -6,8 +6,8 @@ import asyncio
 import os
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, aclosing, suppress
 from dataclasses import replace
 from types import TracebackType
 from typing import Generic, Self, TypeVar
@@ -62,14 +62,14 @@ class _Line:
         self._since = asyncio.get_running_loop().time()
 
     async def send(self, packet: DataPacket) -> None:
-        """Send a packet when there is room for it."""
+        """Send a packet when there is room for it; cancelled, it has not been sent."""
+        loop = asyncio.get_running_loop()
+        if loop.time() - self._since > _TURN:
+            await asyncio.sleep(0)
+            self._since = loop.time()
         self._check()
         await self._session.send_packet(packet)
         self._check()
-        now = asyncio.get_running_loop().time()
-        if now - self._since > _TURN:
-            await asyncio.sleep(0)
-            self._since = asyncio.get_running_loop().time()
 
     def _check(self) -> None:
         try:
@@ -278,32 +278,44 @@ class OutgoingStreams:
                 await self._room.session.send_packet(packet)
                 progress(1.0)
                 return
-        outgoing = core.Outgoing(replace(header, compression=core.Deflate) if able.deflate else header, address)
-        opening = outgoing.open()
-        line = _Line(self._room, self._me)
-        try:
-            await line.send(opening)
-            await _pump(source, outgoing, line, progress)
-        except BaseException:
-            self._tasks.spawn(_quietly(line.send(outgoing.close(_GAVE_UP))))
-            raise
+        async with aclosing(source.pieces()) as pieces:
+            first = await anext(pieces, b"")
+            if able.deflate and core.pays(first):
+                header = replace(header, compression=core.Deflate)
+            outgoing = core.Outgoing(header, address)
+            opening = outgoing.open()
+            line = _Line(self._room, self._me)
+            try:
+                await line.send(opening)
+                await _pump(first, pieces, source.size, outgoing, line, progress)
+            except BaseException:
+                self._tasks.spawn(_quietly(line.send(outgoing.close(_GAVE_UP))))
+                raise
 
     async def left(self) -> None:
         """The room is over."""
         await self._tasks.close()
 
 
-async def _pump(source: Source, outgoing: core.Outgoing, line: _Line, progress: Callable[[float], object]) -> None:
-    sent = 0
-    async for piece in source.pieces():
+async def _pump(
+    first: bytes,
+    rest: AsyncIterator[bytes],
+    size: int,
+    outgoing: core.Outgoing,
+    line: _Line,
+    progress: Callable[[float], object],
+) -> None:
+    piece, sent = first, 0
+    while piece:
         for packet in outgoing.data(piece):
             await line.send(packet)
         sent += len(piece)
-        progress(sent / source.size)
+        progress(sent / size)
+        piece = await anext(rest, b"")
     for packet in outgoing.rest():
         await line.send(packet)
     await line.send(outgoing.close())
-    if not source.size:
+    if not size:
         progress(1.0)
 
 

@@ -176,6 +176,10 @@ class RoomContext:
         self.emit(ev.LocalTrackPublished(publication, track))
         self.emit(ev.LocalTrackRepublished(publication, previous_sid))
 
+    def local_track_subscribed(self, track: LocalTrack) -> None:
+        """Somebody gets a track of ours."""
+        self.emit(ev.LocalTrackSubscribed(track))
+
     def local_track_unpublished(self, publication: LocalTrackPublication) -> None:
         """We publish a track no more."""
         self.emit(ev.LocalTrackUnpublished(publication))

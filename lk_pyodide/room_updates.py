@@ -156,7 +156,7 @@ class RoomUpdates:
             case m.TrackUnpublishedResponse():
                 self._local._unpublished_by_server(message.track_sid)
             case m.TrackSubscribed():
-                self._local_track_subscribed(message.track_sid)
+                self._local._publisher.subscribed(message.track_sid)
             case m.SubscriptionResponse():
                 self._subscription_failed(message)
             case m.RequestResponse() if message.reason != m.RequestReason.OK:
@@ -395,11 +395,6 @@ class RoomUpdates:
             if publication is not None and track is not None and track._stream_state != state:
                 track._stream_state = state
                 self._emit(ev.TrackStreamStateChanged(publication, state, participant))
-
-    def _local_track_subscribed(self, sid: str) -> None:
-        publication = self._local._publications.get(sid)
-        if publication is not None:
-            self._emit(ev.LocalTrackSubscribed(publication.track))
 
     def _subscription_failed(self, message: m.SubscriptionResponse) -> None:
         for participant in self._remotes.values():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -37,7 +37,7 @@ class Source(ABC):
         self.size = size
         self.content = content
 
-    async def pieces(self) -> AsyncIterator[bytes]:
+    async def pieces(self) -> AsyncGenerator[bytes, None]:
         """All of it.
 
         Raises:
@@ -75,7 +75,7 @@ class _BytesSource(Source):
 class TextSource(_BytesSource):
     """A text, as UTF-8 in memory. Its pieces end between characters."""
 
-    async def pieces(self) -> AsyncIterator[bytes]:
+    async def pieces(self) -> AsyncGenerator[bytes, None]:
         """All of it."""
         for piece in characters(self._content):
             yield piece

@@ -139,6 +139,15 @@ def characters(data: bytes) -> Iterator[bytes]:
         yield data[start:]
 
 
+def pays(sample: bytes) -> bool:
+    """Whether content that begins like this is worth compressing: it takes Python's time, which is the page's.
+
+    What is compressed already (pictures, archives) and what has no pattern goes quicker as it is.
+    """
+    sample = sample[:CHUNK_SIZE]
+    return len(_deflated(sample)) * 3 <= len(sample) * 2
+
+
 def inline(header: DataStream.Header, content: bytes, able: Abilities, address: Address) -> DataPacket | None:
     """The whole stream as one packet; None when that would be too large, or somebody could not take it."""
     if not able.inline or len(content) > INLINE_TRIAL:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from lk_pyodide.browser.api import DataChannel, DataChannelHandler
 from lk_pyodide.errors import BrowserError
-from lk_pyodide.local.effects import LOSSY, RELIABLE
+from lk_pyodide.local.effects import DATA_TRACK, LOSSY, RELIABLE
 from lk_pyodide.logging import get_logger
 
 _log = get_logger("local")
@@ -33,7 +33,7 @@ class Channels:
 
     def accept(self, channel: DataChannel) -> DataChannelHandler:
         """The client has opened a channel."""
-        if channel.label not in (RELIABLE, LOSSY):
+        if channel.label not in (RELIABLE, LOSSY, DATA_TRACK):
             return _Listener()
         self._channels[channel.label] = channel
         if channel.ready_state == "open":

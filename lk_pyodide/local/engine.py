@@ -13,9 +13,11 @@ from dataclasses import replace
 from lk_pyodide.core import messages as m
 from lk_pyodide.core import wire
 from lk_pyodide.local.claims import MAX_ATTRIBUTES, MAX_METADATA, MAX_NAME, Claims
+from lk_pyodide.local.data_tracks import DataTracks
 from lk_pyodide.local.effects import LOSSY, RELIABLE, Carry, Drop, Effect, Join, Renew, Tell
 from lk_pyodide.local.members import Member, Members, member
 from lk_pyodide.local.publications import Publications
+from lk_pyodide.local.quality import Qualities
 from lk_pyodide.local.speakers import Speakers
 from lk_pyodide.local.subscriptions import Subscriptions, admitted
 from lk_pyodide.types import DisconnectReason, ParticipantState, ServerInfo, TrackKind, TrackSource
@@ -46,7 +48,9 @@ class Engine:
         self._room = m.Room(sid=f"RM_{next(ids)}", name=name, creation_time=int(now), creation_time_ms=int(now * 1000))
         self._members = Members()
         self._subscriptions = Subscriptions(self._members)
+        self._qualities = Qualities(self._members, self._subscriptions)
         self._speakers = Speakers(self._members, self._subscriptions)
+        self._data_tracks = DataTracks(self._members, ids)
         self._publications = Publications(self._members, self._subscriptions, ids)
 
     @property
@@ -90,11 +94,20 @@ class Engine:
 
     def connected(self, key: str) -> list[Effect]:
         """Somebody's media connection is up: what there is goes there from now on."""
+        self._qualities.answers(key, does=True)
         new = self._members.get(key)
         if new is None or new.is_active:
             return []
         new.change(state=ParticipantState.ACTIVE)
-        return [*self._members.tell_all(new), *self._subscriptions.catch_up(new)]
+        return [
+            *self._members.tell_all(new),
+            *self._subscriptions.catch_up(new),
+            *self._data_tracks.catch_up(new),
+        ]
+
+    def silent(self, key: str) -> None:
+        """Somebody's media connection does not answer; it may come back, as :meth:`connected`, or be given up."""
+        self._qualities.answers(key, does=False)
 
     def remove(self, key: str, reason: DisconnectReason) -> list[Effect]:
         """Send somebody away, and say why."""
@@ -108,8 +121,9 @@ class Engine:
         old = self._members.pop(key)
         if old is None:
             return []
-        halts = self._subscriptions.left(old)
+        halts = [*self._subscriptions.left(old), *self._data_tracks.left(old)]
         old.published.clear()
+        old.data_tracks.clear()
         old.change(state=ParticipantState.DISCONNECTED, disconnect_reason=reason)
         return [*halts, *self._members.tell_others(old)]
 
@@ -142,6 +156,12 @@ class Engine:
                 return self._subscriptions.request(sender, message)
             case m.SubscriptionPermission():
                 return self._admit(sender, message)
+            case m.PublishDataTrackRequest():
+                return self._data_tracks.publish(sender, message)
+            case m.UnpublishDataTrackRequest():
+                return self._data_tracks.unpublish(sender, message)
+            case m.UpdateDataSubscription():
+                return self._data_tracks.request(sender, message)
             case m.UpdateParticipantMetadata():
                 return self._update(sender, message)
             case m.StoreDataBlobRequest(request_id):
@@ -162,7 +182,7 @@ class Engine:
             sender.admitted = admitted(request, self._members)
         except ValueError:
             return []  # as livekit-server, which keeps what held before
-        return self._subscriptions.offer(sender)
+        return [*self._subscriptions.offer(sender), *self._data_tracks.offer(sender)]
 
     def _update(self, sender: Member, request: m.UpdateParticipantMetadata) -> list[Effect]:
         reason, text = m.RequestReason.OK, ""
@@ -224,6 +244,11 @@ class Engine:
             if not wanted or other.info.identity in wanted
         ]
 
+    def track_packet(self, key: str, data: bytes) -> list[Effect]:
+        """Pass a packet of a data track on: see :meth:`DataTracks.packet`."""
+        sender = self._members.get(key)
+        return self._data_tracks.packet(sender, data) if sender is not None else []
+
     def microphones(self) -> list[tuple[str, str, str]]:
         """What to listen to: the connection, its own id of the track, and the track's sid."""
         return [
@@ -240,6 +265,10 @@ class Engine:
     def speak(self, now: float) -> list[Effect]:
         """Tell who began to speak, speaks otherwise, or fell silent: see :meth:`Speakers.update`."""
         return list(self._speakers.update(now))
+
+    def rate(self) -> list[Effect]:
+        """Tell how good connections are: see :meth:`Qualities.update`."""
+        return list(self._qualities.update())
 
     def _described(self) -> m.Room:
         visible = self._members.visible()

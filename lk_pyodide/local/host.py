@@ -105,19 +105,27 @@ class Host:
         room = self._rooms.get(claims.room)
         if room is None:
             room = self._rooms[claims.room] = HostedRoom(self, self._browser, claims.room)
+        if not room.admit(frame.sender):
+            self.post(frame.sender, frames.REFUSED, b"503 the browser makes no more connections")
+            return
         self._clients[frame.sender] = room
         self._tasks.spawn(self._outlive(frame.sender))
         self.post(frame.sender, frames.OPENED)
         room.join(frame.sender, claims, request)
 
     def _read(self, url: str) -> tuple[Claims, m.JoinRequest]:
-        parts = urlsplit(url)
+        try:
+            parts = urlsplit(url)
+        except ValueError as error:
+            raise Refused("404 page not found", 404) from error
         query = {name: values[0] for name, values in parse_qs(parts.query).items()}
         if not parts.path.endswith("/rtc/v1"):
             raise Refused("404 page not found", 404)
         claims = verify(query.get("access_token", ""), self._keys, time.time())
+        if "join_request" not in query:
+            raise Refused("join_request is required", 400)
         try:
-            return claims, wire.decode_join_request(query.get("join_request", ""))
+            return claims, wire.decode_join_request(query["join_request"])
         except LiveKitError as error:
             raise Refused("cannot decode the join request", 400) from error
 

@@ -13,13 +13,12 @@ from lk_pyodide.browser.api import Browser
 from lk_pyodide.core import messages as m
 from lk_pyodide.core import wire
 from lk_pyodide.errors import LiveKitError
-from lk_pyodide.local import frames
+from lk_pyodide.local import frames, quality, speakers
 from lk_pyodide.local.claims import Claims
 from lk_pyodide.local.connection import Connection
 from lk_pyodide.local.descriptions import Sent
-from lk_pyodide.local.effects import RELIABLE, Carry, Drop, Effect, Forward, Halt, Join, Renew, Tell
+from lk_pyodide.local.effects import DATA_TRACK, RELIABLE, Carry, Drop, Effect, Forward, Halt, Join, Renew, Tell
 from lk_pyodide.local.engine import Engine
-from lk_pyodide.local.speakers import INTERVAL
 from lk_pyodide.logging import get_logger
 from lk_pyodide.session.tasks import TaskSet
 from lk_pyodide.types import DisconnectReason, TrackKind
@@ -58,12 +57,22 @@ class HostedRoom:
         self._connections: dict[str, Connection] = {}
         self._tasks = TaskSet()
         self._tasks.spawn(self._listen())
+        self._tasks.spawn(self._rate())
+
+    def admit(self, key: str) -> bool:
+        """Make a connection for a client that may join; False when the browser makes no more."""
+        try:
+            self._connections[key] = Connection(self._browser, key, self)
+        except LiveKitError as error:
+            _log.warning("a participant was refused: %s", error)
+            self._do(())
+            return False
+        return True
 
     def join(self, key: str, claims: Claims, request: m.JoinRequest) -> None:
-        """A client joins."""
-        self._connections[key] = connection = Connection(self._browser, key, self)
+        """A client joins, once its connection is made."""
         self._do(self._engine.join(key, claims, request, time.time()))
-        if request.publisher_offer is not None and key in self._connections:
+        if request.publisher_offer is not None and (connection := self._connections.get(key)) is not None:
             connection.receive(request.publisher_offer)
 
     def receive(self, key: str, data: bytes) -> None:
@@ -90,9 +99,15 @@ class HostedRoom:
         """Find out who speaks, as long as the room lasts."""
         while True:
             for _ in range(SAMPLES):
-                await asyncio.sleep(INTERVAL / SAMPLES)
+                await asyncio.sleep(speakers.INTERVAL / SAMPLES)
                 await asyncio.gather(*(self._hear(*microphone) for microphone in self._engine.microphones()))
             self._do(self._engine.speak(time.monotonic()))
+
+    async def _rate(self) -> None:
+        """Tell how good connections are, as long as the room lasts."""
+        while True:
+            await asyncio.sleep(quality.INTERVAL)
+            self._do(self._engine.rate())
 
     async def _hear(self, key: str, cid: str, sid: str) -> None:
         connection = self._connections.get(key)
@@ -112,6 +127,10 @@ class HostedRoom:
         """A client's media connection is up."""
         self._do(self._engine.connected(key))
 
+    def on_silent(self, key: str) -> None:
+        """A client's media connection does not answer."""
+        self._engine.silent(key)
+
     def on_lost(self, key: str, reason: DisconnectReason) -> None:
         """A client has gone, or cannot be reached."""
         effects = self._engine.gone(key, reason)
@@ -129,6 +148,9 @@ class HostedRoom:
 
     def on_packet(self, key: str, label: str, data: bytes) -> None:
         """A client sent data."""
+        if label == DATA_TRACK:
+            self._do(self._engine.track_packet(key, data))
+            return
         try:
             self._do(self._engine.packet(key, data, is_reliable=label == RELIABLE))
         except LiveKitError as error:

@@ -19,6 +19,28 @@ _SOURCES = {
 
 
 @dataclass
+class Wishes:
+    """Which tracks somebody wants.
+
+    Args:
+        auto: all of which it does not say otherwise.
+    """
+
+    auto: bool
+    _wanted: set[str] = field(default_factory=set)
+    _unwanted: set[str] = field(default_factory=set)
+
+    def ask(self, sid: str, *, wants: bool) -> None:
+        """It says so of one track."""
+        (self._wanted.add if wants else self._wanted.discard)(sid)
+        (self._unwanted.discard if wants else self._unwanted.add)(sid)
+
+    def include(self, sid: str) -> bool:
+        """Whether it wants a track."""
+        return sid in self._wanted or (self.auto and sid not in self._unwanted)
+
+
+@dataclass
 class Member:
     """One connection to the room, and its participant.
 
@@ -26,21 +48,21 @@ class Member:
         key: the connection.
         claims: what its token says, and what has been changed since.
         info: what the others are told.
-        auto_subscribe: whether it gets every track unasked.
+        wishes: which tracks it wants.
+        data_wishes: which data tracks it wants.
     """
 
     key: str
     claims: Claims
     info: m.ParticipantInfo
-    auto_subscribe: bool
+    wishes: Wishes
+    data_wishes: Wishes
     pending: dict[str, m.TrackInfo] = field(default_factory=dict)
     """Announced tracks by their client's id, whose media is not here yet."""
     published: dict[str, m.TrackInfo] = field(default_factory=dict)
     """Tracks whose media is here, by what its description calls it."""
-    unwanted: set[str] = field(default_factory=set)
-    """Tracks that it asked not to get, though it gets all others."""
-    wanted: set[str] = field(default_factory=set)
-    """Tracks that it asked for."""
+    data_tracks: dict[int, m.DataTrackInfo] = field(default_factory=dict)
+    """Its data tracks, by its own handles of them."""
     admitted: Mapping[str, m.TrackPermission] | None = None
     """Who may have which of its tracks, by identity; None lets everybody have all."""
 
@@ -56,9 +78,11 @@ class Member:
 
     def wants(self, sid: str) -> bool:
         """Whether it is to get a track of somebody else."""
-        if not self.permission.can_subscribe:
-            return False
-        return sid in self.wanted or (self.auto_subscribe and sid not in self.unwanted)
+        return self.permission.can_subscribe and self.wishes.include(sid)
+
+    def wants_data(self, sid: str) -> bool:
+        """Whether it is to get a data track of somebody else."""
+        return self.permission.can_subscribe and self.data_wishes.include(sid)
 
     def admits(self, other: Member, sid: str) -> bool:
         """Whether it lets somebody else have a track of its own."""
@@ -74,9 +98,9 @@ class Member:
 
     def change(self, **values: object) -> m.ParticipantInfo:
         """Change what the others are told; each change counts."""
-        tracks = tuple(self.published.values())
-        changed = {"tracks": tracks, "is_publisher": bool(tracks), "version": self.info.version + 1, **values}
-        self.info = replace(self.info, **changed)  # type: ignore[arg-type]
+        tracks, data_tracks = tuple(self.published.values()), tuple(self.data_tracks.values())
+        published = {"tracks": tracks, "data_tracks": data_tracks, "is_publisher": bool(tracks or data_tracks)}
+        self.info = replace(self.info, version=self.info.version + 1, **published, **values)  # type: ignore[arg-type]
         return self.info
 
 
@@ -141,7 +165,8 @@ def member(key: str, sid: str, claims: Claims, request: m.JoinRequest, now: floa
         client_protocol=client.client_protocol,
         capabilities=client.capabilities,
     )
-    return Member(key, claims, info, settings.auto_subscribe)
+    wishes, data_wishes = Wishes(settings.auto_subscribe), Wishes(settings.auto_subscribe_data_track is True)
+    return Member(key, claims, info, wishes, data_wishes)
 
 
 def permission(claims: Claims) -> ParticipantPermission:

@@ -70,8 +70,7 @@ class Subscriptions:
         listed = {sid for tracks in request.participant_tracks for sid in tracks.track_sids}
         effects: list[Effect] = []
         for sid in sorted({*request.track_sids, *listed}):
-            (sender.wanted.add if request.subscribe else sender.wanted.discard)(sid)
-            (sender.unwanted.discard if request.subscribe else sender.unwanted.add)(sid)
+            sender.wishes.ask(sid, wants=request.subscribe)
             for publisher in self._members.others(sender):
                 if any(track.sid == sid for track in publisher.published.values()):
                     effects += self._settle(sender, publisher, sid)

@@ -6,7 +6,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.bench import hosts, importing
+from tests.bench import hosts, importing, streams
 from tests.harness.chromium import Chromium
 from tests.harness.firefox import Firefox
 from tests.harness.lite_site import LiteSite
@@ -21,8 +21,25 @@ IMPORT_BAR = 0.15
 
 async def main() -> int:
     """Measure, print, judge."""
-    missed = await _import()
-    return int(await _hosts() or missed)
+    missed = [await _import(), await _streams(), await _hosts()]
+    return int(any(missed))
+
+
+async def _streams() -> bool:
+    """Long texts, beside livekit-client; whether their bar is missed."""
+    missed: list[str] = []
+    print(f"\n{streams.SIZE / 1e6:g} MB texts that compress little, {HOST_ROUNDS} rounds, interleaved; medians")
+    print(f"{'':10} {'lk_pyodide':>15} {'livekit-client':>15} {'ratio':>10}")
+    async with Site() as site, LiveKitServer() as server:
+        for engine in (Chromium, Firefox):
+            async with engine() as browser:
+                print(f"{browser.name} ...", end="\r", flush=True)
+                cost = await streams.measure(browser, site, server, HOST_ROUNDS)
+            print(streams.row(browser.name, cost))
+            if cost.ratio < streams.RATIO_BAR:
+                missed.append(browser.name)
+    print(f"bar: ratio at least {streams.RATIO_BAR:g}: {'missed in ' + ', '.join(missed) if missed else 'kept'}")
+    return bool(missed)
 
 
 async def _hosts() -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import os
 import zlib
 from dataclasses import replace
 
@@ -159,6 +161,23 @@ def test_one_packet_is_as_large_as_a_chunk_at_most() -> None:
     assert fitting == list(range(14_000, largest + 1))
     packet = streams.inline(HEADER, bytes(largest), INLINE, TO_ADA)
     assert packet is not None and len(wire.encode_packet(packet)) == CHUNK_SIZE
+
+
+@pytest.mark.parametrize(
+    ("content", "pays"),
+    [
+        (b"plain words, as people write them: these and those, now and then. " * 500, True),
+        (b"x", False),
+        (b"", False),
+        (os.urandom(15_000), False),
+        (base64.b64encode(os.urandom(11_250)), False),
+        (os.urandom(15_000) + bytes(100_000), False),
+        (bytes(15_000) + os.urandom(100_000), True),
+    ],
+    ids=["words", "short", "empty", "random", "base64", "random first", "nothing first"],
+)
+def test_whether_compressing_pays_is_seen_from_the_beginning(content: bytes, pays: bool) -> None:
+    assert streams.pays(content) == pays
 
 
 # -- in several packets ------------------------------------------------------------------------------------------------

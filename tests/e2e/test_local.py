@@ -1,13 +1,14 @@
 """Rooms without a backend in real browsers: two tabs of one browser, one of which is the server."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
 
 from tests.harness.pages import Browser
-from tests.harness.peers import AT_ONCE, Peer, RpcOutcome
+from tests.harness.peers import AT_ONCE, EventRecord, Peer, PeerTimeout, RpcOutcome
 from tests.harness.py_peer import PyPeer
 from tests.harness.python_page import PythonPage
 from tests.harness.site import Site
@@ -66,6 +67,7 @@ async def test_who_speaks(browser: Browser, site: Site, room_name: str) -> None:
     await eve.wait_audio("ben")
     for peer in (ben, eve):
         await peer.wait_latest("active_speakers_changed", ["ben"])
+    await eve.wait_remote("ben", lambda remote: remote.quality == "excellent", 15, "quality")
     await ben.mute("microphone")
     for peer in (ben, eve):
         await peer.wait_latest("active_speakers_changed", [""])
@@ -113,6 +115,48 @@ async def test_two_tabs_are_a_call(tabs: tuple[PyPeer, PyPeer]) -> None:
     await tabs[0].wait_remote("ben", lambda remote: remote.muted("camera") is True, 10, "muted")
     await tabs[1].disconnect()
     assert await tabs[0].wait_gone("ben") < AT_ONCE
+
+
+_NONSENSE = """(async () => {
+  const channel = new BroadcastChannel("lk_pyodide local ");
+  const encoder = new TextEncoder();
+  const frame = (head, payload = "") => encoder.encode(JSON.stringify(head) + "\\n" + payload);
+  const messages = [
+    "text", 1, null, undefined, {byteLength: 1}, [1], new Date(), new ArrayBuffer(0), new Float64Array(3),
+    crypto.getRandomValues(new Uint8Array(999)), encoder.encode("[".repeat(200000) + "\\n"), new Uint8Array(3 << 20),
+    frame("host"), frame(["a", "*", 1]), frame(["a", "*", "host", "more"]), frame(["*", "*", "open"]),
+    frame(["a", "*", "unknown"]), frame(["a", "*", "open"]), frame(["b", "*", "open"], "http://["),
+    frame(["c", "*", "open"], "/rtc/v1?access_token=e30.e30.e30&join_request=AAAA"),
+    frame(["d", "*", "open"], "/rtc/v1?access_token=" + ".".repeat(1000)),
+    frame(["e", "*", "data"], "nobody has let me in"), frame(["f", "*", "close"], "1000 "),
+    frame(["g", "*", "opened"]), frame(["h", "*", "refused"], "401 no"), frame(["i", "*", "close"]),
+  ];
+  for (const message of messages) channel.postMessage(message);
+  channel.close();
+})()"""
+
+
+@pytest.mark.timeout(240)
+async def test_another_tab_talks_nonsense(tabs: tuple[PyPeer, PyPeer], browser: Browser, site: Site) -> None:
+    """Whatever it says on the channel: nothing happens to the others, nor goes wrong unseen in their pages."""
+    await tabs[0].wait_event("participant_active")
+    before = [len(_but_quality(await peer.events())) for peer in tabs]
+    page = await browser.new_page()
+    await page.goto(site.url("/blank.html"))
+    for _ in range(3):
+        await page.evaluate(_NONSENSE)
+    for number, (one, other) in enumerate([tabs, tabs[::-1]]):
+        await one.publish_data(b"%d" % number, topic="after")
+        await other.wait_data(lambda got: got.topic == "after")
+    for peer, seen in zip(tabs, before, strict=True):
+        events = _but_quality(await peer.events())[seen:]
+        assert [event.name for event in events] == ["data_received"], events
+        assert [line for line in peer.page.page.console if "a handler raised" in line] == []
+    await page.close()
+
+
+def _but_quality(events: list[EventRecord]) -> list[EventRecord]:
+    return [event for event in events if event.name != "connection_quality_changed"]
 
 
 @pytest.mark.timeout(240)
@@ -184,4 +228,56 @@ async def test_livekit_client_joins_too(browser: Browser, site: Site, room_name:
     await _server_gone(tab)
     await ours.end()
     await tab.close()
-    await page.close()
+    await js.page.close()
+
+
+@pytest.mark.timeout(240)
+async def test_what_only_livekit_client_can(browser: Browser, site: Site, room_name: str) -> None:
+    """Data tracks, and saying who may have which track: ours is the server, and looks on."""
+    tab = await PythonPage.open(browser, site)
+    ours = PyPeer(tab)
+    await ours.connect(URL, _token("ada", room_name))
+    ben, eve = [LocalJsPeer(await LocalJsPeer.open_page(browser, site)) for _ in range(2)]
+    for peer, name in ((ben, "ben"), (eve, "eve")):
+        await peer.connect(URL, _token(name, room_name))
+    await _data_tracks(ben, eve)
+    await ben.set_microphone(True)
+    for looker in (ours, eve):
+        await looker.wait_remote("ben", lambda remote: remote.subscribed("microphone"), 20, "sound")
+    allow = "(peer, ...args) => peer.room.localParticipant.setTrackSubscriptionPermissions(...args)"
+    await ben.call(allow, False, [{"participantIdentity": "ada", "allowAll": True}])
+    await eve.wait_remote("ben", lambda remote: not remote.subscribed("microphone"), 10, "no more sound")
+    await eve.wait_event("trackSubscriptionPermissionChanged")
+    await ben.call(allow, True)
+    await eve.wait_remote("ben", lambda remote: remote.subscribed("microphone"), 10, "sound again")
+    assert (await ours.state()).remotes["ben"].subscribed("microphone"), "all along"
+    for js in (eve, ben):
+        await js.disconnect()
+        await js.page.close()
+    await ours.disconnect()
+    await _server_gone(tab)
+    await ours.end()
+    await tab.close()
+
+
+async def _data_tracks(ben: LocalJsPeer, eve: LocalJsPeer) -> None:
+    """Ben sends Eve frames, small ones and one of many packets, on two tracks."""
+    await eve.wait_remote("ben")
+    large = bytes(range(256)) * 200
+    for number, name in enumerate(("first", "second")):
+        await ben.publish_data_track(name)
+        await eve.subscribe_data_track("ben", name)
+        async with asyncio.timeout(10):
+            while True:  # what is sent before the subscription stands, which nothing tells the sender, is lost
+                await ben.push_frame(name, b"%d" % number)
+                with contextlib.suppress(PeerTimeout):
+                    await eve.wait_frame("ben", name, lambda frame: frame is not None, timeout=0.2)
+                    break
+        await ben.push_frame(name, large)
+        await eve.wait_frame("ben", name, lambda frame: frame == large)
+    assert await eve.wait_frame("ben", "first", lambda frame: frame is not None) == b"0"
+    assert await eve.wait_frame("ben", "second", lambda frame: frame is not None) == b"1"
+    await ben.unpublish_data_track("first")
+    await eve.wait_frame("ben", "first", lambda frame: frame is None)
+    await ben.push_frame("second", b"still there")
+    await eve.wait_frame("ben", "second", lambda frame: frame == b"still there")

@@ -53,6 +53,7 @@ _BROWSERS = {
     "firefox_local_js",
     "venue",
     "livekit_venue",
+    "pages",
     "js_peer",
     "open_js_peer",
 }

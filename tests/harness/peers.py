@@ -223,6 +223,10 @@ class Peer(ABC):
         """Send a text to all, piece by piece."""
 
     @abstractmethod
+    async def begin_text(self, piece: str, *, topic: str) -> None:
+        """Send a piece of a text to all, and never the end."""
+
+    @abstractmethod
     async def send_bytes(
         self,
         data: bytes,

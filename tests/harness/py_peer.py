@@ -73,6 +73,10 @@ class PyPeer(Peer):
             "connect", url=url, token=token, options=options, auto_subscribe=auto_subscribe
         )
 
+    async def connect_as_older(self, url: str, token: str) -> None:
+        """Join as a client that knows the first version of streams and of calls only."""
+        self.identity = await self.command("connect_as_older", url=url, token=token)
+
     async def disconnect(self) -> None:
         """See `Peer`."""
         if self._run is not None:
@@ -139,6 +143,14 @@ class PyPeer(Peer):
     ) -> None:
         """See `Peer`."""
         await self.command("stream_text", pieces=list(pieces), topic=topic, attributes=dict(attributes or {}))
+
+    async def begin_text(self, piece: str, *, topic: str) -> None:
+        """See `Peer`."""
+        await self.command("begin_text", piece=piece, topic=topic)
+
+    async def send_file(self, kind: str, content: bytes, name: str, *, topic: str) -> None:
+        """Send a file: a `path` that Python sees, or a `native` object of the browser's."""
+        await self.command("send_file", kind=kind, content=content, name=name, topic=topic)
 
     async def send_bytes(
         self,

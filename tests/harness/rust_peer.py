@@ -67,6 +67,7 @@ class RustPeer(Peer):
         self._events: list[EventRecord] = []
         self._data: list[DataMessage] = []
         self._streams: list[StreamMessage] = []
+        self._unfinished: rtc.TextStreamWriter | None = None
         self._changes = 0
         self._change = asyncio.Event()
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -255,6 +256,11 @@ class RustPeer(Peer):
         for piece in pieces:
             await writer.write(piece)
         await writer.aclose()
+
+    async def begin_text(self, piece: str, *, topic: str) -> None:
+        """See `Peer`."""
+        self._unfinished = await self.room.local_participant.stream_text(topic=topic)
+        await self._unfinished.write(piece)
 
     async def send_bytes(
         self,

@@ -2,8 +2,10 @@
 
 import asyncio
 import math
+import tempfile
 import traceback
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from lk_pyodide import (
@@ -25,6 +27,7 @@ from lk_pyodide import (
 from lk_pyodide.browser.current import current
 from lk_pyodide.participant import Participant
 from lk_pyodide.publication import LocalTrackPublication, RemoteTrackPublication, TrackPublication
+from lk_pyodide.session import connecting
 from lk_pyodide.track import RemoteTrack
 from tests.inpage import steps
 
@@ -88,6 +91,14 @@ class PagePeer:
             self.room.on(event, self._happened)
         await self.room.connect(url, token, RoomConnectOptions(auto_subscribe=auto_subscribe))
         return self.room.local_participant.identity
+
+    async def connect_as_older(self, url: str, token: str) -> str:
+        module = vars(connecting)
+        known, module["CLIENT_PROTOCOL"] = module["CLIENT_PROTOCOL"], 0
+        try:
+            return await self.connect(url, token, {}, True)
+        finally:
+            module["CLIENT_PROTOCOL"] = known
 
     async def disconnect(self) -> None:
         await self.room.disconnect()
@@ -195,6 +206,18 @@ class PagePeer:
         async with await self.room.local_participant.stream_text(topic=topic, attributes=attributes) as writer:
             for piece in pieces:
                 await writer.write(piece)
+
+    async def begin_text(self, piece: str, topic: str) -> None:
+        writer = await self.room.local_participant.stream_text(topic=topic)
+        await writer.write(piece)
+
+    async def send_file(self, kind: str, content: bytes, name: str, topic: str) -> None:
+        from tests.inpage.native_files import make_native_file  # where there is JavaScript
+
+        path = Path(tempfile.gettempdir()) / name
+        path.write_bytes(content)
+        file = path if kind == "path" else make_native_file(content, name, "text/x-test")
+        await self.room.local_participant.send_file(file, topic=topic)
 
     async def send_bytes(self, content: bytes, options: Mapping[str, Any]) -> None:
         await self.room.local_participant.send_bytes(content, **options)

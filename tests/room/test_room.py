@@ -515,3 +515,21 @@ async def test_cancelled_in_the_moment_of_connecting(room: Room, server: Server)
         await connecting
     assert room.state is ConnectionState.DISCONNECTED
     await server.heard(m.LeaveRequest)
+
+
+async def test_a_track_that_others_get_before_we_know(room: Room, server: Server) -> None:
+    """The server may be quicker than our negotiation: it is told all the same, after the publication."""
+    await room.connect(URL, "token")
+    names = recorded(room)
+    server.answers_tracks = False
+    publishing = asyncio.ensure_future(room.local_participant.set_microphone_enabled(True))
+    request = await server.heard(m.AddTrackRequest)
+    await server.say(m.TrackSubscribed("TR_1"))
+    await server.say(m.TrackSubscribed("TR_other"))
+    await server.say(m.TrackPublishedResponse(request.cid, track("TR_1", TrackSource.MICROPHONE)))
+    await publishing
+    await until(lambda: "local_track_subscribed" in names)
+    assert [name for name in names if name.startswith("local")] == ["local_track_published", "local_track_subscribed"]
+    await server.say(m.TrackSubscribed("TR_2"))
+    await server.say(m.TrackSubscribed("TR_1"))
+    await until(lambda: names.count("local_track_subscribed") == 2)

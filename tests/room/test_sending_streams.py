@@ -1,6 +1,7 @@
 """Streams that we send, with a server that plays everybody else."""
 
 import asyncio
+import os
 import zlib
 from collections.abc import Callable
 from dataclasses import replace
@@ -153,6 +154,15 @@ async def test_a_text_that_is_too_long_for_one_packet(room: Room, server: Server
     await room.local_participant.send_text(text, compress=False)
     assert content_of(await sent(server)).decode() == text
     assert server.packets[0].value.compression == 0  # type: ignore[union-attr]
+
+
+async def test_what_compresses_little_is_not_compressed(room: Room, server: Server) -> None:
+    """A picture, say: that would only take time."""
+    await join(room, server, NEWEST)
+    content = os.urandom(50_000)
+    await room.local_participant.send_file(content)
+    values = await sent(server)
+    assert values[0].compression == 0 and content_of(values) == content
 
 
 async def test_an_empty_text(room: Room, server: Server) -> None:
@@ -415,6 +425,25 @@ async def test_a_write_that_is_cancelled(room: Room, server: Server) -> None:
                 await writing
         await writer.write("always")
     assert content_of(await sent(server)) == b"always"
+
+
+async def test_a_long_write_that_is_cancelled_anywhere(
+    room: Room, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whole chunks of it have been sent, each once, and the stream goes on."""
+    monkeypatch.setattr(outgoing_streams, "_TURN", -1.0)
+    await join(room, server, NEWEST)
+    for turns in range(12):
+        server.packets.clear()
+        async with await room.local_participant.stream_bytes("x") as writer:
+            writing = asyncio.create_task(writer.write(bytes(60_000)))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            writing.cancel()
+            await asyncio.wait([writing])
+            await writer.write(b"the rest")
+        content = content_of(await sent(server))
+        assert content.endswith(b"the rest") and (len(content) - 8) % 15_000 == 0
 
 
 async def test_sending_waits_for_room(room: Room, server: Server) -> None:

@@ -6,6 +6,7 @@ mypy tells when a comment is not needed; test_typing.py takes the comments away 
 from __future__ import annotations
 
 from lk_pyodide import (
+    ByteStreamReader,
     Connected,
     ConnectError,
     DataPacket,
@@ -83,6 +84,9 @@ async def wait() -> None:
 # -- the room --
 
 
+def takes_bytes(reader: ByteStreamReader, identity: str) -> None: ...
+
+
 async def meet(packet: DataPacket, participant: RemoteParticipant) -> None:
     await room.connect("wss://a.example")  # type: ignore[call-overload]
     await room.connect("wss://a.example", RoomOptions())  # type: ignore[call-overload]
@@ -91,6 +95,10 @@ async def meet(packet: DataPacket, participant: RemoteParticipant) -> None:
     await room.local_participant.publish_data(b"", "topic")  # type: ignore[arg-type]
     room.local_participant.register_rpc_method("greet", lambda: "")  # type: ignore[call-overload,misc]
     await room.local_participant.perform_rpc("ada", "greet", "")  # type: ignore[call-arg]
+    room.register_text_stream_handler("t", lambda reader: None)  # type: ignore[arg-type,misc]
+    room.register_text_stream_handler("t", takes_bytes)  # type: ignore[arg-type]
+    await room.local_participant.send_text(b"x")  # type: ignore[arg-type]
+    await (await room.local_participant.stream_text()).write(b"x")  # type: ignore[arg-type]
     room.remote_participants["ada"] = participant  # type: ignore[index]
     packet.data = b""  # type: ignore[misc]
     print(packet.participant.identity)  # type: ignore[union-attr]

@@ -5,17 +5,23 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from functools import partial
+from pathlib import Path
 from typing import Any, assert_never, assert_type
 
 import lk_pyodide
 from lk_pyodide import (
     ActiveSpeakersChanged,
+    ByteStreamInfo,
+    ByteStreamReader,
+    ByteStreamWriter,
     Connected,
     ConnectError,
     ConnectErrorReason,
     ConnectionState,
     DataPacket,
     DataReceived,
+    DataStreamError,
+    DataStreamErrorReason,
     DeadlineExceeded,
     DeviceInfo,
     Disconnected,
@@ -44,6 +50,10 @@ from lk_pyodide import (
     RpcHandler,
     RpcInvocationData,
     ScreenShareCaptureOptions,
+    TextStreamHandler,
+    TextStreamInfo,
+    TextStreamReader,
+    TextStreamWriter,
     TokenSource,
     TokenSourceConfigurable,
     TokenSourceFetchOptions,
@@ -216,6 +226,45 @@ async def register_methods(handler: RpcHandler) -> None:
     me.register_rpc_method("handler", handler)
     me.register_rpc_method("lambda", lambda data: data.payload.upper())
     me.unregister_rpc_method("lambda")
+
+
+# -- streams -----------------------------------------------------------------------------------------------------------
+
+
+async def take_text(reader: TextStreamReader, identity: str) -> None:
+    assert_type(reader.info, TextStreamInfo)
+    reader.on_progress = lambda done: print(identity, done)
+    async for piece in reader:
+        assert_type(piece, str)
+    assert_type(await reader.read_all(), str)
+    assert_type(reader.progress, float | None)
+
+
+def take_file(reader: ByteStreamReader, sender: str) -> None:
+    assert_type(reader.info, ByteStreamInfo)
+    print(reader.info.name, reader.info.attributes["a"], sender)
+
+
+async def streams(handler: TextStreamHandler, path: Path) -> None:
+    room.register_text_stream_handler("chat", take_text)
+    room.register_text_stream_handler("other", handler)
+    room.register_text_stream_handler("lambda", lambda reader, identity: print(reader.info.topic, identity.upper()))
+    room.register_byte_stream_handler("files", take_file)
+    room.unregister_byte_stream_handler("files")
+    me = room.local_participant
+    try:
+        info = await me.send_text("hi", topic="chat", attributes={"a": "b"}, attachments=[path, b"bytes"])
+        assert_type(info.attachments, tuple[str, ...])
+        assert_type((await me.send_file(path)).name, str)
+        assert_type(await me.send_bytes(b"x", name="x", on_progress=print), ByteStreamInfo)
+        async with await me.stream_text(topic="llm", destination_identities=["ada"]) as writer:
+            assert_type(writer, TextStreamWriter)
+            await writer.write("word")
+        data: ByteStreamWriter = await me.stream_bytes("x", total_size=1)
+        await data.write(b"x")
+        await data.aclose(reason="", attributes={})
+    except DataStreamError as error:
+        assert_type(error.reason, DataStreamErrorReason)
 
 
 # -- the room ----------------------------------------------------------------------------------------------------------

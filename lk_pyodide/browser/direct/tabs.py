@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from lk_pyodide.browser.api import BroadcastHandler
-from lk_pyodide.browser.ffi import Js, Listeners, call_once, forget, is_nothing, js, to_js_bytes, to_js_json
+from lk_pyodide.browser.ffi import Js, JsBuffer, Listeners, call_once, forget, is_nothing, js, to_js_bytes, to_js_json
 from lk_pyodide.errors import DeviceUnsupportedError
 
 
@@ -34,7 +34,7 @@ class DirectBroadcastChannel:
     def _on_message(self, event: Js) -> None:
         data = event.data
         # Anybody of this origin may say anything here.
-        if self._handler is not None and hasattr(data, "byteLength"):
+        if self._handler is not None and isinstance(data, JsBuffer):
             self._handler.on_broadcast(data.to_bytes())
 
 
