@@ -21,7 +21,8 @@ from lk_pyodide.local_participant import LocalParticipant
 from lk_pyodide.logging import get_logger
 from lk_pyodide.options import CONNECT_DEFAULTS, RoomConnectOptions, RoomOptions, merged
 from lk_pyodide.participant import Participant, RemoteParticipant
-from lk_pyodide.room_context import Playback, RoomContext
+from lk_pyodide.playback import Playback
+from lk_pyodide.room_context import RoomContext
 from lk_pyodide.room_updates import RoomUpdates
 from lk_pyodide.token_source import TokenSource
 from lk_pyodide.types import ConnectErrorReason, ConnectionState, DeviceInfo, DisconnectReason, ServerInfo

@@ -28,7 +28,7 @@ LAYERS: tuple[tuple[frozenset[str], ...], ...] = (
         ),
     ),
     (frozenset({"events"}),),
-    (frozenset({"jupyter", "room_context", "room_updates"}),),
+    (frozenset({"jupyter", "playback", "room_context", "room_updates"}),),
     (frozenset({"room"}),),
     (frozenset({"__init__", "__main__", "testing", "local", "ui"}),),
 )
