@@ -29,7 +29,8 @@ MODULES = [
 INTERNAL = {
     f"lk_pyodide.{name}"
     for name in (
-        "jupyter local_capture local_profile local_publishing places playback ports room_context room_updates stream_sources"
+        "jupyter local_capture local_profile local_publishing places playback ports room_context room_updates "
+        "stream_sources"
     ).split()
 }
 """Modules that users have no business with."""
