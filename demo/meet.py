@@ -5,6 +5,8 @@ here is the page: what happens in the room changes it, and what people do on it 
 """
 
 import asyncio
+import logging
+import sys
 from collections.abc import Awaitable
 from typing import Any
 
@@ -37,6 +39,9 @@ from lk_pyodide import (
     RoomEvent,
     TrackKind,
 )
+
+# to the browser's console: what goes to stderr PyScript shows on the page
+logging.basicConfig(stream=sys.stdout)
 
 room = Room()
 running: set[asyncio.Future[Any]] = set()

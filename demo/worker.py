@@ -6,6 +6,8 @@ need no message: `track.attach("#selector")` works from here.
 
 import asyncio
 import json
+import logging
+import sys
 from collections.abc import Awaitable
 from dataclasses import asdict
 from typing import Any
@@ -43,6 +45,9 @@ from lk_pyodide import (
     TrackKind,
     TrackSource,
 )
+
+# to the browser's console: what goes to stderr PyScript shows on the page
+logging.basicConfig(stream=sys.stdout)
 
 room = Room()
 tile_ids: dict[tuple[str, TrackSource], str] = {}

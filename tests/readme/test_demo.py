@@ -106,6 +106,8 @@ async def test_two_people_meet(place: Place) -> None:
         assert bool(lost) == place.is_local, "the room has lived in the tab that was closed"
         await bob.sees("Bob (you)")
         assert errors(ada.page) + errors(bob.page) == []
+        assert not [line for visitor in (ada, bob) for line in visitor.page.console if "ERROR:lk_pyodide" in line]
+        assert await bob.page.evaluate("document.querySelector('.py-error')") is None
 
 
 async def _turn_things_off(ada: Visitor, bob: Visitor) -> None:

@@ -69,7 +69,11 @@ async def request_lock(name: str, *, steal: bool = False) -> DirectLock:
         js_options.signal = js_controller.signal
     stolen = asyncio.Event()
 
+    is_called = False
+
     def hold(_lock: Js) -> Js:
+        nonlocal is_called
+        is_called = True
         if held.done():
             js_until.resolve()
         else:
@@ -82,7 +86,7 @@ async def request_lock(name: str, *, steal: bool = False) -> DirectLock:
         await held
     except asyncio.CancelledError:
         js_until.resolve()
-        if not held.done() or held.cancelled():
+        if not is_called:  # it may have been, since the waiting was cancelled
             js_controller.abort()
             callback.destroy()
         raise
