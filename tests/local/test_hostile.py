@@ -21,7 +21,7 @@ from lk_pyodide.errors import BrowserError, ConnectError
 from lk_pyodide.local import frames
 from lk_pyodide.local.frames import EVERYONE, MAX_FRAME, Frame
 from lk_pyodide.testing import FakeBrowser
-from tests.local.test_rooms import token
+from tests.local.conftest import token
 
 JOIN = m.JoinRequest(connection_settings=m.ConnectionSettings(auto_subscribe=True))
 GOOD = f"/rtc/v1?access_token={token('rogue')}&join_request={wire.encode_join_request(JOIN)}".encode()
