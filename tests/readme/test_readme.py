@@ -262,6 +262,29 @@ async def test_data(stage: Stage) -> None:
         await block.seen()
 
 
+@covers("texts, bytes and files of any size")
+async def test_taking_streams(stage: Stage) -> None:
+    async with stage.play("texts, bytes and files of any size") as block:
+        await block.ran()
+        await block.ada.send_text("hello grace", topic="chat")
+        assert await block.printed(0) == "ada wrote hello grace"
+        await block.ada.send_bytes(bytes(50_000), topic="files", name="zeros.bin")
+        assert await block.printed(1) == "ada sent zeros.bin of 50000 bytes"
+        await block.seen()
+
+
+@covers("texts, bytes and files of any size 2")
+async def test_sending_streams(stage: Stage) -> None:
+    async with stage.play("texts, bytes and files of any size 2") as block:
+        for topic in ("chat", "files"):
+            await block.ada.take_streams(topic)
+        await block.ran()
+        for data in (b"a long story", b"bit by bit"):
+            await block.ada.wait_stream(lambda got, data=data: (got.topic, got.data) == ("chat", data))
+        await block.ada.wait_stream(lambda got: (got.name, got.data) == ("zeros.bin", bytes(100_000)))
+        await block.seen()
+
+
 @covers("remote procedure calls")
 async def test_remote_procedure_calls(stage: Stage) -> None:
     async with stage.play("remote procedure calls") as block:
