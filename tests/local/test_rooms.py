@@ -19,6 +19,7 @@ from lk_pyodide import (
     ParticipantDisconnected,
     ParticipantMetadataChanged,
     Room,
+    RoomConnectOptions,
     TrackKind,
     TrackMuted,
     TrackSubscribed,
@@ -174,6 +175,22 @@ async def test_the_same_identity(tab: Tab) -> None:
     await asyncio.sleep(0)
     await second.connect("local://", token("ada"))
     assert (await ended).reason == DisconnectReason.DUPLICATE_IDENTITY
+
+
+async def test_no_network_interface() -> None:
+    """Browsers find no way even to themselves then; a connection that was up before goes on."""
+    network = FakeNetwork()
+    network.has_interface = False
+    browser = FakeBrowser(network=network)
+    room = Room(browser=browser)
+    with pytest.raises(ConnectError, match="no network interface"):
+        await room.connect("local://", token("ada"), RoomConnectOptions(peer_connection_timeout=0.2))
+    network.has_interface = True
+    await room.connect("local://", token("ada"))
+    await room.disconnect()
+    await asyncio.sleep(0.05)
+    assert browser.get_open() == []
+    await browser.aclose()
 
 
 async def test_addresses_are_apart(tab: Tab) -> None:
