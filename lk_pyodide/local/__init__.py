@@ -5,6 +5,7 @@ as livekit-server does, and answers what it cannot do with the protocol's own er
 
 * One origin in one browser profile, on one machine: there is no way in from elsewhere. About ten participants, since
   one tab decodes and encodes everybody's video.
+* A network interface has to be up: without any, browsers find no way even to themselves.
 * The origin is the trust boundary: any page of it can speak on the channel, in anybody's name, and the key that signs
   tokens is known to all.
 * One layer of each video goes to everybody at full size. Simulcast is taken, its largest layer sent;
@@ -14,8 +15,7 @@ as livekit-server does, and answers what it cannot do with the protocol's own er
 * Nobody resumes: who has lost its server or its connection joins anew (``Leave`` ``STATE_MISMATCH``, ``RECONNECT``).
 * A room begins with the first who joins it and ends with the last who leaves. There is no server API: nobody is
   removed, muted or given other permissions from outside, and ``SimulateScenario`` does nothing.
-* No TURN, egress, ingress, agents' dispatch, data blobs (``NOT_ALLOWED``, ``NOT_FOUND``), metrics or transcription
-  rules.
+* No TURN, egress, ingress or dispatch of agents; data blobs are refused (``NOT_ALLOWED``, ``NOT_FOUND``).
 * Connection quality is excellent, or lost when a tab does not answer.
 """
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import Enum
 from typing import Protocol
 
@@ -47,6 +47,12 @@ _log = get_logger("session")
 
 INITIAL_SECTIONS = 3
 """Receive-only sections of each kind in the first offer (livekit-client ``initialMediaSections…``)."""
+
+NO_INTERFACE = 4.0
+"""Seconds without any address of our own after which the browser is taken to have none; it finds one at once."""
+
+GRACE = 0.5
+"""Seconds for what has happened meanwhile to be heard, if Python was blocked."""
 
 DECODE_SLICE = 0.01
 """Seconds of a large join's decoding after which the page gets a turn."""
@@ -219,16 +225,29 @@ class Connection:
 
     async def _wait_connected(self) -> None:
         timeout = self.negotiation_timeout
+        transports = [t for t in (self._publisher, self._subscriber) if t is not None]
         self._check_connected()
+        started = asyncio.get_running_loop().time()
+        if rtc_config(self._options, self.join).ice_transport_policy == "all":
+            await self._wait_candidates(transports)
         try:
-            async with asyncio.timeout(timeout):
+            async with asyncio.timeout_at(started + timeout):
                 await self._up
         except TimeoutError as error:
-            states = ", ".join(t.pc.connection_state for t in (self._publisher, self._subscriber) if t is not None)
+            states = ", ".join(transport.pc.connection_state for transport in transports)
             raise ConnectError(
-                f"media did not connect within {timeout:g} s ({states}): a firewall, or no network interface?",
-                ConnectErrorReason.TIMEOUT,
+                f"media did not connect within {timeout:g} s ({states}): a firewall?", ConnectErrorReason.TIMEOUT
             ) from error
+
+    async def _wait_candidates(self, transports: Iterable[Transport]) -> None:
+        for patience in (NO_INTERFACE, GRACE):
+            await asyncio.wait([self._up], timeout=patience)
+            if self._up.done() or any(transport.has_candidates for transport in transports):
+                return
+        raise ConnectError(
+            "the browser finds no network interface: without one it cannot connect, not even to itself",
+            ConnectErrorReason.TIMEOUT,
+        )
 
     def _check_connected(self) -> None:
         primary = self._subscriber if self._subscriber is not None and self.join.subscriber_primary else self._publisher

@@ -66,6 +66,8 @@ class Transport:
         self._candidates: list[str] = []
         self._has_remote = False
         self._closed = False
+        self.has_candidates = False
+        """Whether the browser has found any address of its own."""
 
     # -- offering --
 
@@ -218,6 +220,7 @@ class Transport:
 
     def on_ice_candidate(self, candidate: str) -> None:
         """The browser found a candidate."""
+        self.has_candidates = True
         self._handler.send_signal(TrickleRequest(candidate, self.target))
 
     def on_track(self, arrival: TrackArrival) -> None:

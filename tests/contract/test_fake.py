@@ -179,6 +179,20 @@ async def test_plays_livekit_server() -> None:
     assert client.get_open() == server.get_open() == []
 
 
+async def test_no_network_interface() -> None:
+    """What Chromium was seen to do: no candidates, and connections that remain new."""
+    browser = FakeBrowser()
+    browser.network.has_interface = False
+    with Closer() as closer:
+        first, second = closer.peers(browser)
+        first.pc.create_data_channel("x", DataChannelInit(), ChannelLog())
+        await first.negotiate()
+        await settle()
+        for peer in (first, second):
+            assert (peer.get("candidate"), peer.get("state")) == ([], [])
+            assert peer.pc.connection_state == "new"
+
+
 async def test_cut_and_restart() -> None:
     """Nothing passes a cut; an ICE restart heals it, and what waited arrives, once and in order."""
     browser = FakeBrowser()

@@ -22,7 +22,9 @@ from lk_pyodide import (
     TrackSubscribed,
     TrackUnsubscribed,
 )
-from lk_pyodide.testing import FakeMediaStreamTrack
+from lk_pyodide.browser.fake import FakeNetwork
+from lk_pyodide.session import connection
+from lk_pyodide.testing import FakeBrowser, FakeMediaStreamTrack
 from tests.local.conftest import Tabs, token
 
 
@@ -145,6 +147,23 @@ async def test_the_same_identity(tab: Tabs) -> None:
     await asyncio.sleep(0)
     await second.connect("local://", token("ada"))
     assert (await ended).reason == DisconnectReason.DUPLICATE_IDENTITY
+
+
+async def test_no_network_interface(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Browsers find no way even to themselves then: that is said long before the time for connecting is over."""
+    monkeypatch.setattr(connection, "NO_INTERFACE", 0.2)
+    network = FakeNetwork()
+    network.has_interface = False
+    browser = FakeBrowser(network=network)
+    room = Room(browser=browser)
+    with pytest.raises(ConnectError, match="no network interface"):
+        await asyncio.wait_for(room.connect("local://", token("ada")), 3)
+    network.has_interface = True
+    await room.connect("local://", token("ada"))
+    await room.disconnect()
+    await asyncio.sleep(0.05)
+    assert browser.get_open() == []
+    await browser.aclose()
 
 
 async def test_addresses_are_apart(tab: Tabs) -> None:
