@@ -279,8 +279,8 @@ async def test_sending_streams(stage: Stage) -> None:
         for topic in ("chat", "files"):
             await block.ada.take_streams(topic)
         await block.ran()
-        for data in (b"a long story", b"bit by bit"):
-            await block.ada.wait_stream(lambda got, data=data: (got.topic, got.data) == ("chat", data))
+        await block.ada.wait_stream(lambda got: (got.topic, got.data) == ("chat", b"a long story"))
+        await block.ada.wait_stream(lambda got: (got.topic, got.data) == ("chat", b"bit by bit"))
         await block.ada.wait_stream(lambda got: (got.name, got.data) == ("zeros.bin", bytes(100_000)))
         await block.seen()
 
