@@ -48,7 +48,7 @@ _log = get_logger("session")
 INITIAL_SECTIONS = 3
 """Receive-only sections of each kind in the first offer (livekit-client ``initialMediaSections…``)."""
 
-NO_INTERFACE = 4.0
+NO_INTERFACE = 3.0
 """Seconds without any address of our own after which the browser is taken to have none; it finds one at once."""
 
 GRACE = 0.5
