@@ -8,6 +8,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 from aiohttp import web
+from playwright.async_api import ConsoleMessage
 
 from tests.harness.chromium import Chromium
 from tests.harness.firefox import Firefox
@@ -16,7 +17,7 @@ from tests.harness.paths import FIREFOX
 from tests.harness.process import HOST
 from tests.harness.rust_peer import RustPeer
 from tests.readme.pages import errors, fill
-from tests.readme.visitor import Visitor
+from tests.readme.visitor import BOOT, PATIENCE, Visitor
 from tools.console import BUILD
 from tools.site import DEMO
 
@@ -204,6 +205,12 @@ _JOIN_UNTOUCHED = """addEventListener("load", async () => {
   await until(() => !find("sound").hidden);
   console.log("Eve hears nothing");
 });"""
+
+
+def _is_silent(message: ConsoleMessage) -> bool:
+    return message.text == "Eve hears nothing"
+
+
 _SOUNDING = "[...document.querySelectorAll('#sounds audio')].some((audio) => !audio.paused)"
 
 
@@ -216,7 +223,7 @@ async def test_a_click_starts_the_sound_where_the_browser_wants_one(page: str, l
         await ada.sees("Ada (you)")
         eve = await browser.new_page()
         await eve.preload(_JOIN_UNTOUCHED)
-        async with eve.playwright.expect_event("console", lambda message: message.text == "Eve hears nothing"):
+        async with eve.playwright.expect_console_message(_is_silent, timeout=1000 * (BOOT + PATIENCE)):
             await eve.goto(f"{local_demo}{page}?room=sound")
         await eve.click("#sound")
         visitor = Visitor(eve)
