@@ -135,6 +135,14 @@ async def test_all_in_one_packet(joined: Room, server: Server) -> None:
     assert (reader.progress, await reader.read_all()) == (1, "")
 
 
+async def test_nothing_at_all_is_complete_from_the_beginning(joined: Room, server: Server) -> None:
+    """An empty text."""
+    coming = first_text(joined)
+    await say(joined, server, replace(TEXT, total_length=0), end())
+    reader, _ = coming.result()
+    assert (reader.progress, await reader.read_all()) == (1, "")
+
+
 async def test_texts_and_bytes_of_a_topic_have_a_handler_each(joined: Room, server: Server) -> None:
     """And of other topics others; what nobody wants is thrown away."""
     seen: list[str] = []

@@ -1,6 +1,7 @@
 """Remote procedure calls that go as texts, with a server that plays everybody else."""
 
 import asyncio
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -191,6 +192,49 @@ async def test_acknowledged_while_it_is_sent(room: Room, server: Server, monkeyp
     await sent(server)
     say(server, *answer(request_id))
     assert await calling == "hello"
+
+
+async def test_whoever_answers_has_got_it(room: Room, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The beginning of an answer is as good as an ack."""
+    monkeypatch.setattr(core, "ACK_TIMEOUT", 0.2)
+    await join(room, server)
+    calling = call(room)
+    [question] = await sent(server)
+    header, *rest = answer(question.attributes[ID])
+    say(server, header)
+    await settled(room, server)
+    await asyncio.sleep(0.4)  # longer than the deadline that must not be there any more
+    say(server, *rest)
+    assert await calling == "hello"
+
+
+async def test_an_ack_at_the_last_moment(
+    room: Room, server: Server, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """And just after it: the deadline is over, the call not yet."""
+    monkeypatch.setattr(core, "ACK_TIMEOUT", 0.1)
+    await join(room, server)
+    calling = call(room)
+    await until(lambda: room.local_participant._rpc._calls)
+    [waiting] = room.local_participant._rpc._calls.values()
+    assert isinstance(waiting.on_ack, functools.partial)
+    [deadline] = waiting.on_ack.args
+    asyncio.get_running_loop().call_at(deadline.when() + 1e-9, waiting.ack)
+    assert (await failed(calling)).code == Code.CONNECTION_TIMEOUT
+    assert not caplog.records
+
+
+async def test_an_answer_that_is_too_late(room: Room, server: Server, caplog: pytest.LogCaptureFixture) -> None:
+    """Nobody minds the rest of it."""
+    await join(room, server)
+    calling = call(room, response_timeout=0.1)
+    [question] = await sent(server)
+    say(server, m.RpcAck(question.attributes[ID]), *answer(question.attributes[ID], LONG)[:-1])
+    assert (await failed(calling)).code == Code.RESPONSE_TIMEOUT
+    say(server, answer(question.attributes[ID], LONG)[-1])
+    await settled(room, server)
+    await until(lambda: not room.local_participant._rpc._tasks._tasks)
+    assert not caplog.records
 
 
 async def test_errors_are_packets(room: Room, server: Server) -> None:

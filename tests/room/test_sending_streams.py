@@ -381,8 +381,9 @@ async def test_what_cannot_be_written(room: Room, server: Server) -> None:
     assert content_of(await sent(server)) == b""
 
 
-async def test_writing_from_several_tasks(room: Room, server: Server) -> None:
+async def test_writing_from_several_tasks(room: Room, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     """What one writes stays in one piece."""
+    monkeypatch.setattr(outgoing_streams, "_TURN", -1.0)
     await join(room, server, NEWEST)
     async with await room.local_participant.stream_text() as writer:
         await asyncio.gather(*(writer.write(letter * 40_000) for letter in "abc"))
@@ -510,6 +511,34 @@ async def test_leaving_ends_writers(room: Room, server: Server) -> None:
         await writer.aclose()
     assert not [packet for packet in server.packets if isinstance(packet.value, DataStream.Chunk)]
     assert not me._streams._tasks._tasks
+
+
+async def test_leaving_while_others_are_told_of_the_end(room: Room, server: Server) -> None:
+    """Nothing of that stays behind."""
+    await join(room, server, NEWEST)
+    me = room.local_participant
+    async with room._context.session._channels._out["_reliable"].turn:
+        sending = asyncio.create_task(me.send_text(TEXT * 10, compress=False))
+        await until(lambda: sending.done() or room._context.session._channels._out["_reliable"].turn._waiters)
+        sending.cancel()
+        await asyncio.wait([sending])
+        assert me._streams._tasks._tasks
+        await room.disconnect()
+        assert not me._streams._tasks._tasks
+
+
+async def test_a_connection_that_is_made_anew_while_a_packet_waits(room: Room, server: Server) -> None:
+    """The packet may have gone out on the new one, where it is nothing."""
+    await join(room, server, NEWEST)
+    me = room.local_participant
+    writer = await me.stream_text()
+    async with room._context.session._channels._out["_reliable"].turn:
+        writing = asyncio.create_task(writer.write("x"))
+        await asyncio.sleep(0)
+        me._updated(replace(me._info, sid="PA_anew"))
+    with pytest.raises(DataStreamError) as caught:
+        await writing
+    assert caught.value.reason is DataStreamErrorReason.ABNORMAL_END
 
 
 async def test_a_connection_that_is_made_anew_ends_writers(room: Room, server: Server) -> None:
