@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Mapping
+from importlib import import_module
 from types import MappingProxyType, TracebackType
 from typing import Self, overload
 
@@ -248,7 +249,7 @@ class Room(EventSource[EventName]):
         if isinstance(url, str):
             urls.ServerUrl.parse(url)  # what the network has no part in is told
         wire.load()
-        from lk_pyodide.session import session  # noqa: F401 - loaded before it is needed, as the messages are
+        import_module("lk_pyodide.session.session")  # before it is needed, as the messages
         from lk_pyodide.session.schemes import network_for
 
         await self._context.browser.ready()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from enum import Enum
 from typing import Protocol
 
@@ -48,7 +48,7 @@ _log = get_logger("session")
 INITIAL_SECTIONS = 3
 """Receive-only sections of each kind in the first offer (livekit-client ``initialMediaSections…``)."""
 
-NO_INTERFACE = 4.0
+NO_INTERFACE = 3.0
 """Seconds without any address of our own after which the browser is taken to have none; it finds one at once."""
 
 GRACE = 0.5
@@ -225,29 +225,32 @@ class Connection:
 
     async def _wait_connected(self) -> None:
         timeout = self.negotiation_timeout
-        transports = [t for t in (self._publisher, self._subscriber) if t is not None]
         self._check_connected()
-        started = asyncio.get_running_loop().time()
-        if rtc_config(self._options, self.join).ice_transport_policy == "all":
-            await self._wait_candidates(transports)
+        await asyncio.wait([self._up], timeout=min(NO_INTERFACE, timeout))
+        if not self._up.done() and self._has_no_interface():
+            await asyncio.wait([self._up], timeout=GRACE)
+        failed = not self._up.done() or (self.loss is not None and self.loss.reason == DisconnectReason.MEDIA_FAILURE)
+        if failed and self._has_no_interface():
+            raise ConnectError(
+                "the browser finds no network interface: without one it cannot connect, not even to itself",
+                ConnectErrorReason.TIMEOUT,
+            )
         try:
-            async with asyncio.timeout_at(started + timeout):
+            async with asyncio.timeout(max(0.0, timeout - NO_INTERFACE)):
                 await self._up
         except TimeoutError as error:
-            states = ", ".join(transport.pc.connection_state for transport in transports)
+            states = ", ".join(transport.pc.connection_state for transport in self._transports)
             raise ConnectError(
                 f"media did not connect within {timeout:g} s ({states}): a firewall?", ConnectErrorReason.TIMEOUT
             ) from error
 
-    async def _wait_candidates(self, transports: Iterable[Transport]) -> None:
-        for patience in (NO_INTERFACE, GRACE):
-            await asyncio.wait([self._up], timeout=patience)
-            if self._up.done() or any(transport.has_candidates for transport in transports):
-                return
-        raise ConnectError(
-            "the browser finds no network interface: without one it cannot connect, not even to itself",
-            ConnectErrorReason.TIMEOUT,
-        )
+    @property
+    def _transports(self) -> list[Transport]:
+        return [transport for transport in (self._publisher, self._subscriber) if transport is not None]
+
+    def _has_no_interface(self) -> bool:
+        relayed = rtc_config(self._options, self.join).ice_transport_policy == "relay"
+        return not relayed and not any(transport.has_candidates for transport in self._transports)
 
     def _check_connected(self) -> None:
         primary = self._subscriber if self._subscriber is not None and self.join.subscriber_primary else self._publisher

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable
 from typing import Protocol, TypeVar
 
@@ -219,8 +220,8 @@ class Transport:
         self._handler.on_transport_state(self, state)
 
     def on_ice_candidate(self, candidate: str) -> None:
-        """The browser found a candidate."""
-        self.has_candidates = True
+        """The browser found a candidate; an empty one, of Firefox, says that there are no more."""
+        self.has_candidates = self.has_candidates or bool(json.loads(candidate).get("candidate"))
         self._handler.send_signal(TrickleRequest(candidate, self.target))
 
     def on_track(self, arrival: TrackArrival) -> None:

@@ -238,6 +238,8 @@ def test_errors_keep_what_they_come_from_and_nothing_else(receiver: Receiver) ->
     text = receiver.open(replace(TEXT, inline_content=b"\xff"))
     assert isinstance(text.failure.__cause__, UnicodeDecodeError)
     assert text.failure.__traceback__ is text.failure.__cause__.__traceback__ is None, "its frames hold the stream"
+    too_long = receiver.open(replace(TEXT, inline_content=b"abc", total_length=2))
+    assert too_long.failure.__traceback__ is None
 
 
 @pytest.mark.parametrize("late", [chunk(0), end()])

@@ -210,6 +210,16 @@ def test_whatever_is_sent_comes_together(contents: list[bytes], packed: bool) ->
         assert all(len(part.content) == CHUNK_SIZE for part in parts[:-1])
 
 
+def test_what_cannot_be_compressed_comes_together_as_well() -> None:
+    content = os.urandom(100_000)
+    outgoing = Outgoing(PACKED, TO_ADA)
+    packets = [packet for start in range(0, 100_000, 10_000) for packet in outgoing.data(content[start:][:10_000])]
+    assert len(packets) > 4, "they come when they are full"
+    parts = chunks([*packets, *outgoing.rest()])
+    assert inflated(b"".join(part.content for part in parts)) == content
+    assert [len(part.content) for part in parts[:-1]] == [CHUNK_SIZE] * (len(parts) - 1)
+
+
 def test_what_was_not_sent_is_not_counted() -> None:
     outgoing = Outgoing(HEADER, TO_ADA)
     sending = outgoing.data(b"x" * 40_000)

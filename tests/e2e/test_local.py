@@ -2,17 +2,20 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import pytest
 import pytest_asyncio
 
+from tests.harness.chromium import Chromium
+from tests.harness.firefox import Firefox
 from tests.harness.pages import Browser
 from tests.harness.peers import AT_ONCE, EventRecord, Peer, PeerTimeout, RpcOutcome
 from tests.harness.py_peer import PyPeer
 from tests.harness.python_page import PythonPage
 from tests.harness.site import Site
 from tests.harness.venues import UNTIL_NO_LOCAL_SERVER, LocalJsPeer, LocalServer
+from tests.inpage import connecting
 
 URL = LocalServer.url
 _token = LocalServer().token
@@ -157,6 +160,27 @@ async def test_another_tab_talks_nonsense(tabs: tuple[PyPeer, PyPeer], browser: 
 
 def _but_quality(events: list[EventRecord]) -> list[EventRecord]:
     return [event for event in events if event.name != "connection_quality_changed"]
+
+
+@pytest.mark.parametrize(
+    "browser_without",
+    [
+        pytest.param(lambda: Chromium("--webrtc-ip-handling-policy=disable_non_proxied_udp"), id="chromium"),
+        pytest.param(lambda: Firefox(**{"media.peerconnection.ice.no_host": True}), id="firefox"),
+    ],
+)
+@pytest.mark.browser
+@pytest.mark.timeout(150)
+async def test_no_network_interface(browser_without: Callable[[], Chromium | Firefox], site: Site) -> None:
+    """A browser that finds no address of its own says so within 5 s."""
+    async with browser_without() as browser:
+        page = await PythonPage.open(browser, site)
+        ended = await page.run(connecting.attempt, url=URL, token=_token("ada", "nowhere"))
+        print(f"{browser.name}: said after {ended['seconds']:.1f} s")
+        assert (ended["error"], ended["reason"]) == ("ConnectError", "TIMEOUT")
+        assert "no network interface" in ended["message"]
+        assert ended["seconds"] < 15
+        await page.close()
 
 
 @pytest.mark.timeout(240)

@@ -93,7 +93,7 @@ class PagePeer:
         return self.room.local_participant.identity
 
     async def connect_as_older(self, url: str, token: str) -> str:
-        module = vars(connecting)
+        module: dict[str, Any] = connecting.__dict__
         known, module["CLIENT_PROTOCOL"] = module["CLIENT_PROTOCOL"], 0
         try:
             return await self.connect(url, token, {}, True)

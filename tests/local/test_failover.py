@@ -71,7 +71,7 @@ async def test_the_server_leaves_the_page(tab: Tabs) -> None:
 
 async def test_the_server_leaves_the_room(tab: Tabs) -> None:
     """Its tab serves on, and nobody notices."""
-    ada, ben, eve = await tab.join("ada", "ben", "eve")
+    ada, ben, _eve = await tab.join("ada", "ben", "eve")
     names = list[str]()
     ben.on("reconnecting", lambda: names.append("reconnecting"))
     await ada.disconnect()

@@ -140,6 +140,13 @@ async def test_malformed_frames(call: Call, data: bytes) -> None:
     call.rogue.post(data)
 
 
+async def test_somebody_says_that_he_is_the_host(call: Call) -> None:
+    """An accidental second one: whoever is in stays where it is."""
+    for _ in range(3):
+        call.rogue.say(EVERYONE, frames.HOST)
+    await settle()
+
+
 @given(st.binary(max_size=300))
 @settings(max_examples=300)
 def test_any_bytes_are_a_frame_or_none(data: bytes) -> None:
