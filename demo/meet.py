@@ -31,12 +31,12 @@ from tiles import at, make, show_pictures
 
 from lk_pyodide import (
     ConnectionState,
-    DataPacket,
     DisconnectReason,
     LiveKitError,
     Participant,
     Room,
     RoomEvent,
+    TextStreamReader,
     TrackKind,
 )
 
@@ -126,10 +126,12 @@ def left(participant: Participant) -> None:
     refresh()
 
 
-@room.on("data_received")
-def heard(packet: DataPacket) -> None:
-    if packet.topic == CHAT and packet.participant is not None:
-        write(packet.data.decode(errors="replace"), name_of(packet.participant))
+async def heard(reader: TextStreamReader, identity: str) -> None:
+    sender = room.remote_participants[identity]
+    write(await reader.read_all(), name_of(sender))
+
+
+room.register_text_stream_handler(CHAT, heard)
 
 
 @room.on(RoomEvent.AudioPlaybackStatusChanged)
@@ -255,7 +257,7 @@ def on_say(event: Any) -> None:
     if text:
         at("text").value = ""
         write(text, room.local_participant.name or "you")
-        in_background(attempt(room.local_participant.publish_data(text, topic=CHAT)))
+        in_background(attempt(room.local_participant.send_text(text, topic=CHAT)))
 
 
 query = window.URLSearchParams.new(window.location.search)

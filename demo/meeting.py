@@ -17,7 +17,8 @@ from lk_pyodide import (
     TrackSource,
 )
 
-CHAT = "chat"
+CHAT = "lk.chat"
+"""The topic by which LiveKit's own applications chat: they understand one another."""
 CHANGES: tuple[EventName, ...] = (
     "track_published",
     "track_unpublished",

@@ -35,12 +35,12 @@ from polyscript import xworker
 from lk_pyodide import (
     AttachedElement,
     ConnectionState,
-    DataPacket,
     DisconnectReason,
     LiveKitError,
     Participant,
     Room,
     RoomEvent,
+    TextStreamReader,
     Track,
     TrackKind,
     TrackSource,
@@ -122,10 +122,12 @@ def left(participant: Participant) -> None:
     refresh()
 
 
-@room.on("data_received")
-def heard(packet: DataPacket) -> None:
-    if packet.topic == CHAT and packet.participant is not None:
-        tell(line=packet.data.decode(errors="replace"), sender=name_of(packet.participant))
+async def heard(reader: TextStreamReader, identity: str) -> None:
+    sender = room.remote_participants[identity]
+    tell(line=await reader.read_all(), sender=name_of(sender))
+
+
+room.register_text_stream_handler(CHAT, heard)
 
 
 @room.on(RoomEvent.AudioPlaybackStatusChanged)
@@ -216,7 +218,7 @@ def on_page(event: Any) -> None:
             in_background(attempt(room.start_audio()))
         case "say":
             tell(line=message["text"], sender=room.local_participant.name or "you")
-            in_background(attempt(room.local_participant.publish_data(message["text"], topic=CHAT)))
+            in_background(attempt(room.local_participant.send_text(message["text"], topic=CHAT)))
         case "play":
             play()
         case other:

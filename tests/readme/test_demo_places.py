@@ -23,7 +23,12 @@ from tools.site import DEMO
 
 SCREENSHOTS = BUILD / "screenshots"
 NOT_THERE = Reply(b"not found", "text/plain", 404)
-NO_PYTHON = Reply(b"", "text/javascript")
+DENY = "--use-fake-ui-for-media-stream=deny"
+DENIED: dict[str, str | int | bool] = {
+    "media.navigator.permission.disabled": False,
+    "permissions.default.camera": 2,
+    "permissions.default.microphone": 2,
+}
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
 
@@ -79,12 +84,14 @@ def test_both_pages_show_the_same() -> None:
     assert [line.strip()[:3] for line in differing] == ["<p>"]
 
 
-@pytest.mark.parametrize("where", ["", "worker.html"])
-async def test_a_refused_camera_is_told_in_words(where: str, local_demo: str) -> None:
-    async with Chromium("--use-fake-ui-for-media-stream=deny") as browser:
-        eve = Visitor(await browser.new_page())
+@pytest.mark.parametrize(("browser", "where"), [("chromium", ""), ("chromium", "worker.html"), ("firefox", "")])
+async def test_a_refused_camera_is_told_in_words(browser: str, where: str, local_demo: str) -> None:
+    if browser == "firefox" and (reason := FIREFOX.skipped()):
+        pytest.skip(reason)
+    async with Chromium(DENY) if browser == "chromium" else Firefox(**DENIED) as running:
+        eve = Visitor(await running.new_page())
         await eve.come(local_demo + where)
-        await eve.join("Eve", f"refused-{where[:6]}")
+        await eve.join("Eve", f"refused-{where[:6]}-{browser}")
         await eve.until(_problem("You did not allow the camera and microphone. Allow it beside the page's address"))
         await eve.sees_initial("Eve (you)")
         await eve.page.click("#camera")
@@ -93,7 +100,7 @@ async def test_a_refused_camera_is_told_in_words(where: str, local_demo: str) ->
         await eve.page.click("[popovertarget=devices]")
         await eve.until("document.querySelector('#no-devices').checkVisibility()")
         SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-        await eve.page.screenshot(SCREENSHOTS / f"refused_{where.partition('.')[0] or 'page'}.png")
+        await eve.page.screenshot(SCREENSHOTS / f"refused_{where.partition('.')[0] or 'page'}_{browser}.png")
         assert errors(eve.page) == []
 
 
