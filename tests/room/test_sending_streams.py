@@ -517,9 +517,9 @@ async def test_leaving_while_others_are_told_of_the_end(room: Room, server: Serv
     """Nothing of that stays behind."""
     await join(room, server, NEWEST)
     me = room.local_participant
-    async with room._context.session._channels._out["_reliable"].turn:
+    async with room._context.session._require_connection()._channels._out["_reliable"].turn:
         sending = asyncio.create_task(me.send_text(TEXT * 10, compress=False))
-        await until(lambda: sending.done() or room._context.session._channels._out["_reliable"].turn._waiters)
+        await until(lambda: sending.done() or room._context.session._require_connection()._channels._out["_reliable"].turn._waiters)
         sending.cancel()
         await asyncio.wait([sending])
         assert me._streams._tasks._tasks
@@ -532,7 +532,7 @@ async def test_a_connection_that_is_made_anew_while_a_packet_waits(room: Room, s
     await join(room, server, NEWEST)
     me = room.local_participant
     writer = await me.stream_text()
-    async with room._context.session._channels._out["_reliable"].turn:
+    async with room._context.session._require_connection()._channels._out["_reliable"].turn:
         writing = asyncio.create_task(writer.write("x"))
         await asyncio.sleep(0)
         me._updated(replace(me._info, sid="PA_anew"))
