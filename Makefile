@@ -81,7 +81,7 @@ bench: venv npm browsers server wheel ## figures, side by side with livekit-clie
 site: venv npm wheel ## build/site: the demo as static files
 	@$(PY) -m tools.site
 
-demo: $(if $(filter none,$(SERVER)),,server) site ## serve it on localhost; PORT=8080, SERVER=none
+demo: $(if $(filter livekit,$(SERVER)),server) site ## serve it on localhost; PORT=8080, SERVER=livekit
 	@$(PY) -m tools.demo
 
 clean: ## remove everything that was made

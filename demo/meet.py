@@ -1,64 +1,76 @@
-"""A small video meeting: everyone's tile, microphone, camera, screen, and a line of chat.
+"""A small video meeting: everyone's tile, microphone, camera and screen, which devices, and a line of chat.
 
-What others send (names, messages) goes into the page as text only, never as HTML.
+`entrance.py` finds the way into a room, `meeting.py` tells what is to be seen and said, `tiles.py` shows the pictures;
+here is the page: what happens in the room changes it, and what people do on it changes the room.
 """
 
 import asyncio
+import logging
+import sys
 from collections.abc import Awaitable
 from typing import Any
 
+from entrance import Entrance, find_entrance, own_entrance, room_link
 from meeting import (
     CHANGES,
     CHAT,
+    DEVICE_CHANGES,
+    DEVICES,
     GOODBYES,
-    Picture,
-    company,
-    failure,
-    get_server_and_token,
+    choices,
+    explain,
+    is_alone,
     name_of,
     open_devices,
-    pictures,
+    status,
     switch,
     switches,
 )
-from pyscript import document, when
+from pyscript import document, when, window
+from tiles import at, make, show_pictures
 
 from lk_pyodide import (
     ConnectionState,
-    DataPacket,
     DisconnectReason,
     LiveKitError,
-    MediaDeviceError,
     Participant,
     Room,
     RoomEvent,
+    TextStreamReader,
     TrackKind,
-    TrackSource,
 )
 
+# to the browser's console: what goes to stderr PyScript shows on the page
+logging.basicConfig(stream=sys.stdout)
+
 room = Room()
-tiles: dict[tuple[str, TrackSource], "Tile"] = {}
 running: set[asyncio.Future[Any]] = set()
 
 
-def at(name: str) -> Any:
-    """The element with this id."""
-    return document.getElementById(name)
+# -- what is on the page --
 
 
-def in_background(work: Awaitable[Any]) -> None:
-    """Do something that a click began; asyncio forgets a task that nobody holds."""
-    task = asyncio.ensure_future(work)
-    running.add(task)
-    task.add_done_callback(running.discard)
+def refresh() -> None:
+    """Make the page show what is in the room. Every event that matters comes here."""
+    show_pictures(room)
+    for name, on in switches(room).items():
+        at(name).setAttribute("aria-pressed", str(on).lower())
+    at("alone").hidden = not is_alone(room)
+    if text := status(room):
+        at("status").textContent = text
 
 
-def make(tag: str, name: str, text: str = "") -> Any:
-    """A new element."""
-    element = document.createElement(tag)
-    element.className = name
-    element.textContent = text
-    return element
+async def refresh_devices() -> None:
+    """Make the menus show the devices that there are."""
+    for kind, devices in (await choices(room)).items():
+        menu = at(kind)
+        menu.parentElement.hidden = not devices
+        menu.replaceChildren()
+        for device in devices:
+            option = make("option", text=device.label)
+            option.value, option.selected = device.device_id, device.chosen
+            menu.append(option)
+    at("no-devices").hidden = bool(document.querySelector("#devices label:not([hidden])"))
 
 
 def show_problem(text: str) -> None:
@@ -67,57 +79,15 @@ def show_problem(text: str) -> None:
     at("problem").hidden = not text
 
 
-class Tile:
-    """Where somebody's camera or screen is shown."""
-
-    def __init__(self) -> None:
-        self.track: Any = None
-        self.figure = make("figure", "tile")
-        self.initial = make("span", "initial")
-        self.initial.setAttribute("aria-hidden", "true")
-        self.name = make("span", "name")
-        self.muted = make("span", "muted", "muted")
-        caption = document.createElement("figcaption")
-        caption.append(self.name, self.muted)
-        self.figure.append(self.initial, caption)
-        at("tiles").append(self.figure)
-
-    def update(self, picture: Picture) -> None:
-        """Show it as it is now."""
-        self.initial.textContent = picture.initial
-        self.name.textContent = picture.name
-        self.muted.hidden = not picture.muted
-        self.figure.className = " ".join(("tile", *picture.styles))
-        self._play(picture.track)
-
-    def _play(self, track: Any) -> None:
-        if track is not self.track:
-            if self.track is not None:
-                self.track.detach()
-            self.track = track
-            if track is not None:
-                track.attach(self.figure)
-        self.initial.hidden = track is not None
-
-    def remove(self) -> None:
-        """Take the tile away."""
-        self._play(None)
-        self.figure.remove()
-
-
-def refresh() -> None:
-    """Make the page show what is in the room. Every event that matters comes here."""
-    wanted = pictures(room)
-    for key in [key for key in tiles if key not in wanted]:
-        tiles.pop(key).remove()
-    for key, picture in wanted.items():
-        if key not in tiles:
-            tiles[key] = Tile()
-        tiles[key].update(picture)
-    for name, on in switches(room).items():
-        at(name).setAttribute("aria-pressed", str(on).lower())
-    if room.isconnected():
-        at("status").textContent = company(room)
+def show_invitation(entrance: Entrance) -> None:
+    """Offer a link to this room."""
+    link = room_link(window.location.href, room.name)
+    at("invitation").textContent = entrance.invitation
+    for name in ("link", "second-tab"):
+        at(name).href = link
+        at(name).hidden = not entrance.is_open
+    at("link").textContent = link
+    at("copy").hidden = not entrance.is_open
 
 
 def write(text: str, sender: str = "") -> None:
@@ -130,8 +100,12 @@ def write(text: str, sender: str = "") -> None:
     at("lines").scrollTop = at("lines").scrollHeight
 
 
+# -- what happens in the room --
+
 for event in CHANGES:
     room.on(event, refresh)
+for event in DEVICE_CHANGES:
+    room.on(event, refresh_devices)
 
 
 @room.on("track_subscribed")
@@ -152,15 +126,12 @@ def left(participant: Participant) -> None:
     refresh()
 
 
-@room.on("data_received")
-def heard(packet: DataPacket) -> None:
-    if packet.topic == CHAT and packet.participant is not None:
-        write(packet.data.decode(errors="replace"), name_of(packet.participant))
+async def heard(reader: TextStreamReader, identity: str) -> None:
+    sender = room.remote_participants[identity]
+    write(await reader.read_all(), name_of(sender))
 
 
-@room.on("media_devices_error")
-def device_failed(error: Exception, kind: str | None) -> None:
-    show_problem(failure(error, kind))
+room.register_text_stream_handler(CHAT, heard)
 
 
 @room.on(RoomEvent.AudioPlaybackStatusChanged)
@@ -170,15 +141,14 @@ def sound_changed(playing: bool) -> None:
 
 @room.on("connection_state_changed")
 def state_changed(state: ConnectionState) -> None:
-    connected = state == ConnectionState.CONNECTED
-    at("join").hidden = connected
-    at("meeting").hidden = not connected
+    was_in = not at("meeting").hidden
+    document.body.dataset.state = state.name.lower()
+    at("join").hidden = room.isconnected()
+    at("meeting").hidden = not room.isconnected()
     at("enter").disabled = state != ConnectionState.DISCONNECTED
-    if state == ConnectionState.CONNECTING:
-        at("status").textContent = "Joining …"
     refresh()
-    if connected or state == ConnectionState.DISCONNECTED:
-        at("microphone" if connected else "name").focus()  # the button that had the focus has just gone
+    if was_in != room.isconnected():
+        at("name" if was_in else "microphone").focus()  # the button that had the focus has just gone
 
 
 @room.on("disconnected")
@@ -188,12 +158,32 @@ def ended(reason: DisconnectReason) -> None:
     at("sound").hidden = True
 
 
-async def find_server() -> tuple[str, str]:
-    """Where to go: what the user wrote, or what the page's own server says."""
-    if at("url").value or at("token").value:
-        return at("url").value, at("token").value
+# -- what people do --
+
+
+def in_background(work: Awaitable[Any]) -> None:
+    """Do something that a click began; asyncio forgets a task that nobody holds."""
+    task = asyncio.ensure_future(work)
+    running.add(task)
+    task.add_done_callback(running.discard)
+
+
+async def attempt(work: Awaitable[Any], what: str = "") -> None:
+    """Do what a button says; a failure goes onto the page."""
+    show_problem("")
     try:
-        return await get_server_and_token("./", at("room").value, at("name").value)
+        await work
+    except LiveKitError as error:
+        show_problem(explain(error, what))
+    refresh()
+
+
+async def way_in() -> Entrance:
+    """Where to go: what the user wrote, or what this site says."""
+    if at("url").value or at("token").value:
+        return own_entrance(at("url").value, at("token").value)
+    try:
+        return await find_entrance("./", at("room").value, at("name").value)
     except LiveKitError:
         at("own").open = True
         raise
@@ -204,27 +194,22 @@ async def enter() -> None:
     show_problem("")
     at("enter").disabled = True
     try:
-        await room.connect(*await find_server())
-        await open_devices(room, at("with-microphone").checked, at("with-camera").checked)
-    except MediaDeviceError:
-        pass  # device_failed has told it
+        entrance = await way_in()
+        await room.connect(entrance.source)
     except LiveKitError as error:
         show_problem(str(error))
         at("status").textContent = ""
-    finally:
-        at("enter").disabled = room.isconnected()
+        at("enter").disabled = False
+        return
+    show_invitation(entrance)
+    show_problem(await open_devices(room, at("with-microphone").checked, at("with-camera").checked))
+    await refresh_devices()
 
 
-async def attempt(work: Awaitable[Any]) -> None:
-    """Do what a button says; a failure goes onto the page."""
-    show_problem("")
-    try:
-        await work
-    except MediaDeviceError:
-        pass  # device_failed has told it
-    except LiveKitError as error:
-        show_problem(str(error))
-    refresh()
+async def choose(kind: str, device_id: str) -> None:
+    """Use another device; the menus then show which one is used in fact."""
+    await attempt(room.switch_active_device(kind, device_id), f"chosen {DEVICES[kind]}")
+    await refresh_devices()
 
 
 @when("submit", "#join")
@@ -235,7 +220,18 @@ def on_join(event: Any) -> None:
 
 @when("click", "#controls [aria-pressed]")
 def on_switch(event: Any) -> None:
-    in_background(attempt(switch(room, event.currentTarget.id)))
+    button = event.currentTarget.id
+    in_background(attempt(switch(room, button), button))
+
+
+@when("change", "#devices select")
+def on_choice(event: Any) -> None:
+    in_background(choose(event.target.id, event.target.value))
+
+
+@when("toggle", "#devices")
+def on_menus(event: Any) -> None:
+    in_background(refresh_devices())
 
 
 @when("click", "#leave")
@@ -248,6 +244,12 @@ def on_sound(event: Any) -> None:
     in_background(attempt(room.start_audio()))
 
 
+@when("click", "#copy")
+async def on_copy(event: Any) -> None:
+    await window.navigator.clipboard.writeText(at("link").href)
+    at("copy").textContent = "Copied"
+
+
 @when("submit", "#say")
 def on_say(event: Any) -> None:
     event.preventDefault()
@@ -255,8 +257,12 @@ def on_say(event: Any) -> None:
     if text:
         at("text").value = ""
         write(text, room.local_participant.name or "you")
-        in_background(attempt(room.local_participant.publish_data(text, topic=CHAT)))
+        in_background(attempt(room.local_participant.send_text(text, topic=CHAT)))
 
 
+query = window.URLSearchParams.new(window.location.search)
+for name in ("name", "room"):
+    if query.has(name):
+        at(name).value = query.get(name)
 at("enter").disabled = False
 at("status").textContent = "Ready"

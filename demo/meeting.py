@@ -1,15 +1,12 @@
-"""What the meeting is, wherever its Python runs: who is to be seen, how to get in, what to say when something fails."""
+"""What the meeting is, wherever its Python runs: who is to be seen, what the buttons do, what to say."""
 
-import json
-import secrets
+import zlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlencode
-
-from pyscript import fetch
 
 from lk_pyodide import (
+    ConnectionState,
     DisconnectReason,
     EventName,
     LiveKitError,
@@ -20,7 +17,8 @@ from lk_pyodide import (
     TrackSource,
 )
 
-CHAT = "chat"
+CHAT = "lk.chat"
+"""The topic by which LiveKit's own applications chat: they understand one another."""
 CHANGES: tuple[EventName, ...] = (
     "track_published",
     "track_unpublished",
@@ -33,13 +31,15 @@ CHANGES: tuple[EventName, ...] = (
     "participant_name_changed",
     "active_speakers_changed",
 )
+"""After these something else is to be seen."""
+DEVICE_CHANGES: tuple[EventName, ...] = ("media_devices_changed", "active_device_changed")
+
 FAILURES = {
     MediaDeviceFailure.PERMISSION_DENIED: "You did not allow the {}. Allow it beside the page's address and try again.",
     MediaDeviceFailure.NOT_FOUND: "There is no {} on this machine.",
     MediaDeviceFailure.DEVICE_IN_USE: "Another program uses the {}.",
     MediaDeviceFailure.OTHER: "The {} did not work.",
 }
-DEVICES = {"videoinput": "camera", "audioinput": "microphone", None: "camera and microphone, or the screen"}
 GOODBYES = {
     DisconnectReason.CLIENT_INITIATED: "You left.",
     DisconnectReason.DUPLICATE_IDENTITY: "You joined from somewhere else.",
@@ -47,6 +47,14 @@ GOODBYES = {
     DisconnectReason.ROOM_DELETED: "The room was closed.",
     DisconnectReason.SERVER_SHUTDOWN: "The server was shut down.",
 }
+BUSY = {
+    ConnectionState.CONNECTING: "Joining …",
+    ConnectionState.RECONNECTING: "The connection was lost. Reconnecting …",
+    ConnectionState.SIGNAL_RECONNECTING: "Reconnecting …",
+}
+
+
+# -- who is to be seen --
 
 
 @dataclass(frozen=True)
@@ -55,6 +63,7 @@ class Picture:
 
     name: str
     initial: str
+    hue: int
     muted: bool
     styles: tuple[str, ...]
     track: Any
@@ -79,6 +88,7 @@ def _picture(room: Room, person: Participant, source: TrackSource) -> Picture:
     return Picture(
         name=f"{name}{' (you)' if mine else ''}{': screen' if screen else ''}",
         initial=name[:1].upper(),
+        hue=zlib.crc32(person.identity.encode()) % 360,
         muted=not (screen or person.is_microphone_enabled),
         styles=tuple(style for style, on in styles.items() if on),
         track=publication.track if publication is not None and not publication.muted else None,
@@ -88,6 +98,46 @@ def _picture(room: Room, person: Participant, source: TrackSource) -> Picture:
 def name_of(person: Participant) -> str:
     """What to call them."""
     return person.name or person.identity
+
+
+def status(room: Room) -> str:
+    """Where we are, and with how many; nothing when we are nowhere."""
+    if room.state != ConnectionState.CONNECTED:
+        return BUSY.get(room.state, "")
+    others = len(room.remote_participants)
+    company = "only you" if not others else "you and 1 other" if others == 1 else f"you and {others} others"
+    return f"{room.name}: {company}"
+
+
+def is_alone(room: Room) -> bool:
+    """Whether nobody else is there."""
+    return room.state == ConnectionState.CONNECTED and not room.remote_participants
+
+
+# -- what the buttons do --
+
+
+async def open_devices(room: Room, microphone: bool, camera: bool) -> str:
+    """Turn on what is wanted, both with one question; what can be had when not all can.
+
+    Returns:
+        What to say about the rest.
+    """
+    if microphone and camera:
+        try:
+            await room.local_participant.enable_camera_and_microphone()
+            return ""
+        except LiveKitError as error:
+            if MediaDeviceFailure.get_failure(error) == MediaDeviceFailure.PERMISSION_DENIED:
+                return explain(error, "camera and microphone")
+    problems: list[str] = []
+    for name, wanted in (("microphone", microphone), ("camera", camera)):
+        try:
+            if wanted and not switches(room)[name]:
+                await switch(room, name)
+        except LiveKitError as error:
+            problems.append(explain(error, name))
+    return " ".join(problems)
 
 
 def switches(room: Room) -> dict[str, bool]:
@@ -114,46 +164,42 @@ def switch(room: Room, button: str) -> Awaitable[Any]:
     return turn[button](not switches(room)[button])
 
 
-def company(room: Room) -> str:
-    """Where we are, and with how many."""
-    others = len(room.remote_participants)
-    return f"{room.name}: you and {others} other{'' if others == 1 else 's'}"
+# -- which devices --
 
 
-def failure(error: Exception, kind: str | None) -> str:
-    """What to say about a device that failed."""
-    return FAILURES[MediaDeviceFailure.get_failure(error)].format(DEVICES[kind])
+@dataclass(frozen=True)
+class Choice:
+    """A device that can be chosen."""
+
+    device_id: str
+    label: str
+    chosen: bool
 
 
-async def get_server_and_token(site: str, room: str, name: str) -> tuple[str, str]:
-    """Where to go, as the server of `make demo` says it.
-
-    Raises:
-        LiveKitError: the site has no such server.
-    """
-    # two people may have one name, but not one identity
-    asked = {"room": room, "name": name, "identity": f"{name}-{secrets.token_hex(3)}"}
-    answer = await fetch(f"{site}token?{urlencode(asked)}")
-    if not answer.ok:
-        raise LiveKitError(
-            "This page came without a server of its own: give the address of a server, and a token for it."
-        )
-    found = json.loads(await answer.text())
-    return found["url"], found["token"]
+DEVICES = {"audioinput": "microphone", "videoinput": "camera", "audiooutput": "speaker"}
+"""The kinds of devices, and what they are called."""
 
 
-async def open_devices(room: Room, microphone: bool, camera: bool) -> None:
-    """Both with one question if both are wanted; the microphone alone when there is no camera."""
-    me = room.local_participant
-    try:
-        if microphone and camera:
-            await me.enable_camera_and_microphone()
-            return
-    except MediaDeviceError as error:
-        if error.failure != MediaDeviceFailure.NOT_FOUND:
-            raise
-        camera = False
-    if microphone:
-        await me.set_microphone_enabled(True)
-    if camera:
-        await me.set_camera_enabled(True)
+async def choices(room: Room) -> dict[str, list[Choice]]:
+    """The devices of each kind, as far as the browser tells: not before the user has allowed one of that kind."""
+    found = await Room.get_local_devices(request_permissions=False)
+    return {
+        kind: [
+            Choice(device.device_id, device.label or name, device.device_id == room.get_active_device(kind))
+            for device in found
+            if device.kind == kind and device.device_id
+        ]
+        for kind, name in DEVICES.items()
+    }
+
+
+# -- what to say --
+
+
+def explain(error: LiveKitError, what: str) -> str:
+    """What to say when something failed that was done to `what`, a device or a screen."""
+    if not isinstance(error, MediaDeviceError):
+        return str(error)
+    if what == "screen" and error.failure == MediaDeviceFailure.PERMISSION_DENIED:
+        return "No screen is shared."
+    return FAILURES[error.failure].format(what)

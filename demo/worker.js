@@ -9,13 +9,13 @@ async function whenThere(find) {
   return find();
 }
 
-function make(tag, className, text = "") {
+function make(tag, className = "", text = "") {
   return Object.assign(document.createElement(tag), {className, textContent: text});
 }
 
 function makeTile(id) {
   const tile = Object.assign(make("figure", "tile"), {id});
-  const caption = document.createElement("figcaption");
+  const caption = make("figcaption");
   caption.append(make("span", "name"), make("span", "muted", "muted"));
   const initial = make("span", "initial");
   initial.ariaHidden = "true";
@@ -24,9 +24,10 @@ function makeTile(id) {
   return tile;
 }
 
-function updateTile({id, name, initial, muted, styles, seen}) {
+function updateTile({id, name, initial, hue, muted, styles, seen}) {
   const tile = at(id) ?? makeTile(id);
   tile.className = ["tile", ...styles].join(" ");
+  tile.style.setProperty("--hue", hue);
   tile.querySelector(".name").textContent = name;
   tile.querySelector(".muted").hidden = !muted;
   tile.querySelector(".initial").textContent = initial;
@@ -43,23 +44,36 @@ const show = {
   switches(switches) {
     for (const [button, on] of Object.entries(switches)) at(button).ariaPressed = String(on);
   },
-  state(state) {
-    const connected = state === "connected";
-    const moved = at("meeting").hidden === connected;
-    at("join").hidden = connected;
-    at("meeting").hidden = !connected;
+  menus(menus) {
+    for (const [kind, devices] of Object.entries(menus)) {
+      at(kind).parentElement.hidden = devices.length === 0;
+      at(kind).replaceChildren(...devices.map(({device_id, label, chosen}) => new Option(label, device_id, chosen, chosen)));
+    }
+    at("no-devices").hidden = Object.values(menus).some((devices) => devices.length > 0);
+  },
+  state(state, {inside}) {
+    const moved = at("meeting").hidden === inside;
+    document.body.dataset.state = state;
+    at("join").hidden = inside;
+    at("meeting").hidden = !inside;
     at("enter").disabled = state !== "disconnected";
-    if (!connected) at("lines").replaceChildren();
-    if (state === "connecting") at("status").textContent = "Joining …";
-    if (moved) at(connected ? "microphone" : "name").focus(); // the button that had the focus has just gone
+    if (!inside) at("lines").replaceChildren();
+    if (moved) at(inside ? "microphone" : "name").focus(); // the button that had the focus has just gone
   },
   status(status) {
     at("status").textContent = status;
   },
+  alone(alone) {
+    at("alone").hidden = !alone;
+  },
+  invitation(invitation, {link}) {
+    at("invitation").textContent = invitation;
+    for (const id of ["link", "second-tab", "copy"]) at(id).hidden = !link;
+    at("link").textContent = at("link").href = at("second-tab").href = link;
+  },
   problem(problem) {
     at("problem").textContent = problem;
     at("problem").hidden = !problem;
-    if (problem && at("enter").disabled && !at("join").hidden) at("status").textContent = "";
   },
   own(open) {
     at("own").open = open;
@@ -87,7 +101,7 @@ at("join").addEventListener("submit", (event) => {
   at("enter").disabled = true;
   const fields = Object.fromEntries(["name", "room", "url", "token"].map((id) => [id, at(id).value]));
   const [microphone, camera] = [at("with-microphone").checked, at("with-camera").checked];
-  tell({do: "join", ...fields, microphone, camera, site: new URL("./", location).href});
+  tell({do: "join", ...fields, microphone, camera, page: location.href});
 });
 at("say").addEventListener("submit", (event) => {
   event.preventDefault();
@@ -98,6 +112,12 @@ at("say").addEventListener("submit", (event) => {
 for (const button of document.querySelectorAll("#controls [aria-pressed]")) {
   button.addEventListener("click", () => tell({do: "switch", button: button.id}));
 }
+at("devices").addEventListener("change", ({target}) => tell({do: "choose", kind: target.id, device: target.value}));
+at("devices").addEventListener("toggle", () => tell({do: "look"}));
+at("copy").addEventListener("click", async () => {
+  await navigator.clipboard.writeText(at("link").href);
+  at("copy").textContent = "Copied";
+});
 at("leave").addEventListener("click", () => tell({do: "leave"}));
 at("sound").addEventListener("click", () => tell({do: "hear"}));
 

@@ -6,19 +6,27 @@ need no message: `track.attach("#selector")` works from here.
 
 import asyncio
 import json
+import logging
+import sys
 from collections.abc import Awaitable
+from dataclasses import asdict
 from typing import Any
+from urllib.parse import urljoin
 
+from entrance import Entrance, find_entrance, own_entrance, room_link
 from meeting import (
     CHANGES,
     CHAT,
+    DEVICE_CHANGES,
+    DEVICES,
     GOODBYES,
-    company,
-    failure,
-    get_server_and_token,
+    choices,
+    explain,
+    is_alone,
     name_of,
     open_devices,
     pictures,
+    status,
     switch,
     switches,
 )
@@ -27,17 +35,19 @@ from polyscript import xworker
 from lk_pyodide import (
     AttachedElement,
     ConnectionState,
-    DataPacket,
     DisconnectReason,
     LiveKitError,
-    MediaDeviceError,
     Participant,
     Room,
     RoomEvent,
+    TextStreamReader,
     Track,
     TrackKind,
     TrackSource,
 )
+
+# to the browser's console: what goes to stderr PyScript shows on the page
+logging.basicConfig(stream=sys.stdout)
 
 room = Room()
 tile_ids: dict[tuple[str, TrackSource], str] = {}
@@ -45,16 +55,12 @@ attached: dict[str, tuple[Track, AttachedElement]] = {}
 running: set[asyncio.Future[Any]] = set()
 
 
+# -- what is on the page --
+
+
 def tell(**changes: Any) -> None:
     """Send the page what has changed."""
     xworker.postMessage(json.dumps(changes))
-
-
-def in_background(work: Awaitable[Any]) -> None:
-    """Do something that a click began; asyncio forgets a task that nobody holds."""
-    task = asyncio.ensure_future(work)
-    running.add(task)
-    task.add_done_callback(running.discard)
 
 
 def wanted_tracks() -> dict[str, Track]:
@@ -69,13 +75,13 @@ def refresh() -> None:
     for key, picture in pictures(room).items():
         tile_id = tile_ids.setdefault(key, f"tile-{len(tile_ids)}")
         tile = {"id": tile_id, "name": picture.name, "initial": picture.initial, "muted": picture.muted}
-        tiles.append({**tile, "styles": picture.styles, "seen": picture.track is not None})
+        tiles.append({**tile, "hue": picture.hue, "styles": picture.styles, "seen": picture.track is not None})
     wanted = wanted_tracks()
     for tile_id in [tile_id for tile_id, (track, _) in attached.items() if wanted.get(tile_id) is not track]:
         attached.pop(tile_id)[1].detach()
-    tell(tiles=tiles, switches=switches(room))
-    if room.isconnected():
-        tell(status=company(room))
+    tell(tiles=tiles, switches=switches(room), alone=is_alone(room))
+    if text := status(room):
+        tell(status=text)
 
 
 def play() -> None:
@@ -85,8 +91,17 @@ def play() -> None:
             attached[tile_id] = (track, track.attach(f"#{tile_id}"))
 
 
+async def refresh_devices() -> None:
+    """Make the menus show the devices that there are."""
+    tell(menus={kind: [asdict(device) for device in devices] for kind, devices in (await choices(room)).items()})
+
+
+# -- what happens in the room --
+
 for event in CHANGES:
     room.on(event, refresh)
+for event in DEVICE_CHANGES:
+    room.on(event, refresh_devices)
 
 
 @room.on("track_subscribed")
@@ -107,15 +122,12 @@ def left(participant: Participant) -> None:
     refresh()
 
 
-@room.on("data_received")
-def heard(packet: DataPacket) -> None:
-    if packet.topic == CHAT and packet.participant is not None:
-        tell(line=packet.data.decode(errors="replace"), sender=name_of(packet.participant))
+async def heard(reader: TextStreamReader, identity: str) -> None:
+    sender = room.remote_participants[identity]
+    tell(line=await reader.read_all(), sender=name_of(sender))
 
 
-@room.on("media_devices_error")
-def device_failed(error: Exception, kind: str | None) -> None:
-    tell(problem=failure(error, kind))
+room.register_text_stream_handler(CHAT, heard)
 
 
 @room.on(RoomEvent.AudioPlaybackStatusChanged)
@@ -125,7 +137,7 @@ def sound_changed(playing: bool) -> None:
 
 @room.on("connection_state_changed")
 def state_changed(state: ConnectionState) -> None:
-    tell(state=state.name.lower())
+    tell(state=state.name.lower(), inside=room.isconnected())
     refresh()
 
 
@@ -134,12 +146,32 @@ def ended(reason: DisconnectReason) -> None:
     tell(status=GOODBYES.get(reason, "The connection was lost."), silent=False)
 
 
-async def find_server(wish: dict[str, Any]) -> tuple[str, str]:
-    """Where to go: what the user wrote, or what the page's own server says."""
-    if wish["url"] or wish["token"]:
-        return wish["url"], wish["token"]
+# -- what people do --
+
+
+def in_background(work: Awaitable[Any]) -> None:
+    """Do something that a click began; asyncio forgets a task that nobody holds."""
+    task = asyncio.ensure_future(work)
+    running.add(task)
+    task.add_done_callback(running.discard)
+
+
+async def attempt(work: Awaitable[Any], what: str = "") -> None:
+    """Do what a button says; a failure goes onto the page."""
+    tell(problem="")
     try:
-        return await get_server_and_token(wish["site"], wish["room"], wish["name"])
+        await work
+    except LiveKitError as error:
+        tell(problem=explain(error, what))
+    refresh()
+
+
+async def way_in(wish: dict[str, Any]) -> Entrance:
+    """Where to go: what the user wrote, or what the site says."""
+    if wish["url"] or wish["token"]:
+        return own_entrance(wish["url"], wish["token"])
+    try:
+        return await find_entrance(urljoin(wish["page"], "./"), wish["room"], wish["name"])
     except LiveKitError:
         tell(own=True)
         raise
@@ -147,23 +179,23 @@ async def find_server(wish: dict[str, Any]) -> tuple[str, str]:
 
 async def enter(wish: dict[str, Any]) -> None:
     """Join, and turn on what the user wants."""
-    try:
-        await room.connect(*await find_server(wish))
-        await open_devices(room, wish["microphone"], wish["camera"])
-    finally:
-        tell(state=room.state.name.lower())
-
-
-async def attempt(work: Awaitable[Any]) -> None:
-    """Do what a button says; a failure goes onto the page."""
     tell(problem="")
     try:
-        await work
-    except MediaDeviceError:
-        pass  # device_failed has told it
+        entrance = await way_in(wish)
+        await room.connect(entrance.source)
     except LiveKitError as error:
-        tell(problem=str(error))
-    refresh()
+        tell(problem=str(error), status="", state="disconnected", inside=False)
+        return
+    link = room_link(wish["page"], room.name) if entrance.is_open else ""
+    tell(invitation=entrance.invitation, link=link)
+    tell(problem=await open_devices(room, wish["microphone"], wish["camera"]))
+    await refresh_devices()
+
+
+async def choose(kind: str, device_id: str) -> None:
+    """Use another device; the menus then show which one is used in fact."""
+    await attempt(room.switch_active_device(kind, device_id), f"chosen {DEVICES[kind]}")
+    await refresh_devices()
 
 
 def on_page(event: Any) -> None:
@@ -173,16 +205,20 @@ def on_page(event: Any) -> None:
     message: dict[str, Any] = json.loads(event.data)
     match message["do"]:
         case "join":
-            in_background(attempt(enter(message)))
+            in_background(enter(message))
         case "switch":
-            in_background(attempt(switch(room, message["button"])))
+            in_background(attempt(switch(room, message["button"]), message["button"]))
+        case "choose":
+            in_background(choose(message["kind"], message["device"]))
+        case "look":
+            in_background(refresh_devices())
         case "leave":
             in_background(room.disconnect())
         case "hear":
             in_background(attempt(room.start_audio()))
         case "say":
             tell(line=message["text"], sender=room.local_participant.name or "you")
-            in_background(attempt(room.local_participant.publish_data(message["text"], topic=CHAT)))
+            in_background(attempt(room.local_participant.send_text(message["text"], topic=CHAT)))
         case "play":
             play()
         case other:
@@ -190,4 +226,4 @@ def on_page(event: Any) -> None:
 
 
 xworker.onmessage = on_page
-tell(state="disconnected", status="Ready")
+tell(state="disconnected", inside=False, status="Ready")

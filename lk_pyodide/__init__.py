@@ -24,6 +24,7 @@ from lk_pyodide.participant import Participant, RemoteParticipant
 from lk_pyodide.publication import LocalTrackPublication, RemoteTrackPublication, TrackPublication
 from lk_pyodide.room import Room
 from lk_pyodide.rpc import RpcHandler, RpcInvocationData
+from lk_pyodide.token_source import TokenSource, TokenSourceConfigurable, TokenSourceFixed
 from lk_pyodide.tokens import AccessToken, VideoGrants
 from lk_pyodide.track import AttachedElement, RemoteAudioTrack, RemoteTrack, RemoteVideoTrack, Track
 from lk_pyodide.types import *  # noqa: F403
@@ -52,6 +53,9 @@ __all__ = [
     "Room",
     "RpcHandler",
     "RpcInvocationData",
+    "TokenSource",
+    "TokenSourceConfigurable",
+    "TokenSourceFixed",
     "TextStreamHandler",
     "TextStreamReader",
     "TextStreamWriter",

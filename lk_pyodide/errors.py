@@ -8,7 +8,9 @@ The branch says whose fault it was; the class says what happened; ``__cause__`` 
     │   ├── TrackInvalidError                (not a track that can be used here)
     │   └── UnsupportedHostError             (this Python cannot reach a browser page)
     ├── ConnectError                     could not join: ``reason`` tells why
+    │   └── TokenSourceError                 (nobody said where to join, and with which token)
     ├── RoomDisconnectedError            the room ended while something was awaited
+    ├── ConnectionLostError              the connection broke meanwhile, and is being made anew
     ├── ServerError                      the server refused, or broke the protocol
     │   ├── ProtocolError                    (bytes that are not the protocol)
     │   ├── SignalRequestError               (a request was answered with an error)
@@ -38,6 +40,7 @@ from lk_pyodide.types import ConnectErrorReason, DataStreamErrorReason, Disconne
 __all__ = [
     "BrowserError",
     "ConnectError",
+    "ConnectionLostError",
     "DataStreamError",
     "DeadlineExceeded",
     "DeviceUnsupportedError",
@@ -52,6 +55,7 @@ __all__ = [
     "RpcError",
     "ServerError",
     "SignalRequestError",
+    "TokenSourceError",
     "TrackInvalidError",
     "UnexpectedConnectionState",
     "UnpublishTrackError",
@@ -118,6 +122,10 @@ class ConnectError(LiveKitError):
         self.disconnect_reason = disconnect_reason
 
 
+class TokenSourceError(ConnectError):
+    """A token source did not say where to join, and with which token."""
+
+
 class RoomDisconnectedError(LiveKitError):
     """The room was disconnected while this was awaited.
 
@@ -129,6 +137,10 @@ class RoomDisconnectedError(LiveKitError):
     def __init__(self, message: str = "the room is disconnected", reason: DisconnectReason | int | None = None) -> None:
         super().__init__(message)
         self.reason = reason
+
+
+class ConnectionLostError(LiveKitError):
+    """The connection broke while this was awaited; the room goes on once there is another."""
 
 
 class ServerError(LiveKitError):

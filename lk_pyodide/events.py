@@ -166,6 +166,14 @@ class LocalTrackPublished(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class LocalTrackRepublished(Event):
+    """We publish the same publication again after a reconnect, under a new sid."""
+
+    publication: LocalTrackPublication
+    previous_sid: str
+
+
+@dataclass(frozen=True, slots=True)
 class LocalTrackUnpublished(Event):
     """We publish a track no more."""
 
@@ -286,6 +294,14 @@ class MediaDevicesChanged(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class ActiveDeviceChanged(Event):
+    """Another camera, microphone or speaker is in use; ``kind`` is as :class:`DeviceInfo` has it."""
+
+    kind: str
+    device_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class AudioPlaybackChanged(Event):
     """Whether sound may play; when not, call ``room.start_audio()`` from a click."""
 
@@ -300,6 +316,7 @@ class VideoPlaybackChanged(Event):
 
 
 EventName: TypeAlias = Literal[
+    "active_device_changed",
     "active_speakers_changed",
     "audio_playback_changed",
     "connected",
@@ -308,6 +325,7 @@ EventName: TypeAlias = Literal[
     "data_received",
     "disconnected",
     "local_track_published",
+    "local_track_republished",
     "local_track_subscribed",
     "local_track_unpublished",
     "media_devices_changed",
@@ -348,6 +366,7 @@ ROOM_EVENTS: Final[Mapping[str, type[Event]]] = {
 class RoomEvent:
     """livekit-client's names of the events, for code that comes from there."""
 
+    ActiveDeviceChanged: Final = "active_device_changed"
     ActiveSpeakersChanged: Final = "active_speakers_changed"
     AudioPlaybackStatusChanged: Final = "audio_playback_changed"
     Connected: Final = "connected"
@@ -356,6 +375,7 @@ class RoomEvent:
     DataReceived: Final = "data_received"
     Disconnected: Final = "disconnected"
     LocalTrackPublished: Final = "local_track_published"
+    LocalTrackRepublished: Final = "local_track_republished"
     LocalTrackSubscribed: Final = "local_track_subscribed"
     LocalTrackUnpublished: Final = "local_track_unpublished"
     MediaDevicesChanged: Final = "media_devices_changed"
@@ -384,6 +404,7 @@ class RoomEvent:
 
 
 __all__ = [
+    "ActiveDeviceChanged",
     "ActiveSpeakersChanged",
     "AudioPlaybackChanged",
     "Connected",
@@ -394,6 +415,7 @@ __all__ = [
     "Disconnected",
     "EventName",
     "LocalTrackPublished",
+    "LocalTrackRepublished",
     "LocalTrackSubscribed",
     "LocalTrackUnpublished",
     "MediaDevicesChanged",

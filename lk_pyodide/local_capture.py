@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import TypeVar
 
 from lk_pyodide import devices
@@ -24,7 +25,9 @@ from lk_pyodide.session.tasks import TaskSet
 from lk_pyodide.types import TrackSource
 
 T = TypeVar("T")
-_DEVICE_KINDS = {TrackSource.CAMERA: "videoinput", TrackSource.MICROPHONE: "audioinput"}
+SOURCES = {"videoinput": TrackSource.CAMERA, "audioinput": TrackSource.MICROPHONE}
+"""What a kind of device is the source of."""
+_DEVICE_KINDS = {source: kind for kind, source in SOURCES.items()}
 
 
 class LocalCapture:
@@ -108,6 +111,29 @@ class LocalCapture:
             video=bool(video) and merged(given_video, defaults.video_capture_defaults, VideoCaptureOptions()),
             browser=self._room.browser,
         )
+
+    async def switch_device(self, kind: str, device_id: str, *, exact: bool) -> bool:
+        """See :meth:`Room.switch_active_device`, for ``videoinput`` and ``audioinput``."""
+        async with self._lock(SOURCES[kind]):
+            used, switched = device_id, True
+            for publication in list(self._me.track_publications.values()):
+                track = publication.track
+                if publication.source == SOURCES[kind] and not track.is_user_provided:
+                    switched &= await track.set_device_id(device_id, exact=exact)
+                    used = device_id if track.muted else track.device_id
+            self._remember(kind, used)
+            self._room.device_changed(kind, used)
+            return switched
+
+    def _remember(self, kind: str, device_id: str) -> None:
+        """Open this device from now on."""
+        options = self._room.options
+        if kind == "videoinput":
+            video = options.video_capture_defaults or VideoCaptureOptions()
+            options.video_capture_defaults = replace(video, device_id=device_id)
+        else:
+            audio = options.audio_capture_defaults or AudioCaptureOptions()
+            options.audio_capture_defaults = replace(audio, device_id=device_id)
 
     # -- screen --
 

@@ -8,7 +8,7 @@ from typing import Any, TypeVar, overload
 from lk_pyodide import outgoing_streams as outgoing
 from lk_pyodide.core import streams
 from lk_pyodide.core.messages import DataPacket, ParticipantInfo, UserPacket
-from lk_pyodide.errors import LiveKitError, UsageError
+from lk_pyodide.errors import ConnectionLostError, LiveKitError, UsageError
 from lk_pyodide.local_capture import LocalCapture
 from lk_pyodide.local_profile import LocalProfile
 from lk_pyodide.local_publishing import LocalPublisher
@@ -407,6 +407,9 @@ class LocalParticipant(Publishing[LocalTrackPublication]):
 
     # -- from the room --
 
+    async def _switch_device(self, kind: str, device_id: str, *, exact: bool) -> bool:
+        return await self._capture.switch_device(kind, device_id, exact=exact)
+
     def _updated(self, info: ParticipantInfo) -> None:
         self._info = info
         self._profile.confirm(info)
@@ -429,6 +432,17 @@ class LocalParticipant(Publishing[LocalTrackPublication]):
             self._capture.stop_screen_share()
         elif not publication.muted:
             publication.mute()
+
+    def _interrupted(self) -> None:
+        """The connection broke."""
+        self._profile.fail_all(ConnectionLostError("the connection broke"))
+        self._publisher.interrupted()
+
+    async def _republish(self) -> None:
+        await self._publisher.republish()
+
+    def _tell_republished(self) -> None:
+        self._publisher.tell_republished()
 
     async def _left(self, error: LiveKitError, *, stop_tracks: bool) -> None:
         """The room is over: nothing stays published, nobody waits."""

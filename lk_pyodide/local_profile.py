@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from lk_pyodide.core.messages import ParticipantInfo, UpdateParticipantMetadata
-from lk_pyodide.errors import LiveKitError, SignalRequestError
+from lk_pyodide.errors import ConnectionLostError, LiveKitError, SignalRequestError
+from lk_pyodide.logging import get_logger
 from lk_pyodide.participant import Participant
 from lk_pyodide.ports import RoomPort
 from lk_pyodide.session.tasks import Waiters, within
+
+_log = get_logger("participant")
 
 METADATA_TIMEOUT = 5.0
 """Seconds for the server to confirm a change of name, metadata or attributes (livekit-client)."""
@@ -44,6 +47,21 @@ class LocalProfile:
             SignalRequestError: the server refused.
             DeadlineExceeded: it was silent.
         """
+        while True:
+            await self._room.wait_connected()
+            try:
+                return await self._ask(wanted, metadata=metadata, name=name, attributes=attributes)
+            except ConnectionLostError as error:
+                _log.debug("a change of our profile waits for the next connection: %s", error)
+
+    async def _ask(
+        self,
+        wanted: Callable[[ParticipantInfo], bool],
+        *,
+        metadata: str | None,
+        name: str | None,
+        attributes: Mapping[str, str] | None,
+    ) -> None:
         session = self._room.session
         request_id = session.next_request_id()
         confirmed = self._requests.expect(request_id)
@@ -75,5 +93,5 @@ class LocalProfile:
         self._requests.fail(request_id, SignalRequestError(message, reason))
 
     def fail_all(self, error: LiveKitError) -> None:
-        """The connection is gone."""
+        """The connection is gone, for good or until there is another."""
         self._requests.fail_all(error)

@@ -7,9 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
+from lk_pyodide.browser.api import Sender
 from lk_pyodide.core import publishing
-from lk_pyodide.core.messages import MuteTrackRequest
-from lk_pyodide.errors import PublishTrackError, TrackInvalidError, UnpublishTrackError
+from lk_pyodide.core.messages import MuteTrackRequest, TrackInfo
+from lk_pyodide.errors import ConnectionLostError, PublishTrackError, TrackInvalidError, UnpublishTrackError
 from lk_pyodide.local_track import LocalTrack, wrap
 from lk_pyodide.logging import get_logger
 from lk_pyodide.options import PUBLISH_DEFAULTS, TrackPublishOptions, VideoPresets, merged
@@ -39,6 +40,10 @@ class LocalPublisher:
         self._room = room
         self._me = me
         self._on_ended = on_ended
+        self._interrupted: dict[LocalTrackPublication, str] = {}
+        """What was published on a connection that broke, with the sids that it had."""
+        self._subscribed_early: set[str] = set()
+        """Sids of tracks that somebody got before we knew that we had published them."""
         self._under_way: dict[LocalTrack, asyncio.Task[LocalTrackPublication]] = {}
 
     # -- publishing --
@@ -79,6 +84,39 @@ class LocalPublisher:
     async def _publish(self, track: LocalTrack, given: TrackPublishOptions | None) -> LocalTrackPublication:
         options = merged(given, self._room.options.publish_defaults, PUBLISH_DEFAULTS)
         self._prepare(track, options)
+        while True:
+            try:
+                info, sender, said_muted = await self._send(track, options)
+                break
+            except ConnectionLostError:
+                await self._room.wait_connected()
+        track._sender, track._sid, track._name = sender, info.sid, info.name
+        publication = LocalTrackPublication(info, track, options)
+        self._me._publications[info.sid] = publication
+        track._on_mute_changed = lambda: self._mute_changed(publication)
+        track._on_ended = lambda: self._on_ended(publication)
+        if track.muted != said_muted:
+            self._mute_changed(publication)
+        self._room.local_track_published(publication, track)
+        self._tell_subscribed(publication)
+        return publication
+
+    def subscribed(self, sid: str) -> None:
+        """Somebody gets a track of ours."""
+        self._subscribed_early.add(sid)
+        publication = self._me._publications.get(sid)
+        if publication is not None:
+            self._tell_subscribed(publication)
+        elif not self._under_way:
+            self._subscribed_early.discard(sid)  # it has been unpublished
+
+    def _tell_subscribed(self, publication: LocalTrackPublication) -> None:
+        if publication.sid in self._subscribed_early:
+            self._subscribed_early.discard(publication.sid)
+            self._room.local_track_subscribed(publication.track)
+
+    async def _send(self, track: LocalTrack, options: TrackPublishOptions) -> tuple[TrackInfo, Sender, bool]:
+        """Have the server take a track, and the browser send it; also, whether it was announced as muted."""
         session = self._room.session
         plan = publishing.plan(
             _facts(track),
@@ -87,15 +125,7 @@ class LocalPublisher:
             enabled_codecs=[codec.mime for codec in session.join.enabled_publish_codecs],
         )
         info, sender = await session.publish(track._media, plan)
-        track._sender, track._sid, track._name = sender, info.sid, info.name
-        publication = LocalTrackPublication(info, track, options)
-        self._me._publications[info.sid] = publication
-        track._on_mute_changed = lambda: self._mute_changed(publication)
-        track._on_ended = lambda: self._on_ended(publication)
-        if track.muted != plan.request.muted:
-            self._mute_changed(publication)
-        self._room.local_track_published(publication, track)
-        return publication
+        return info, sender, plan.request.muted
 
     def _prepare(self, track: LocalTrack, options: TrackPublishOptions) -> None:
         if track._stopped:
@@ -115,6 +145,62 @@ class LocalPublisher:
         if self._room.is_connected:
             self._room.session.send_request(MuteTrackRequest(publication.sid, muted))
         self._room.track_mute_changed(self._me, publication)
+
+    # -- once more, on another connection --
+
+    def interrupted(self) -> None:
+        """The connection is gone, and what was sent on it."""
+        self._interrupted = {publication: sid for sid, publication in self._me._publications.items()}
+        for publication in self._interrupted:
+            publication.track._sender = None
+            self._room.local_track_unpublished(publication)
+
+    async def republish(self) -> None:
+        """Publish everything again: the same publications, with new sids. It is told by :meth:`tell_republished`.
+
+        What the server does not take any more is ended.
+
+        Raises:
+            ConnectionLostError: this connection is gone, too.
+        """
+        publications = list(self._me._publications.values())
+        results = await asyncio.gather(*map(self._republish, publications), return_exceptions=True)
+        for publication, result in zip(publications, results, strict=True):
+            if result is None:
+                continue
+            if not isinstance(result, Exception):
+                raise result
+            if not self._room.session.is_up:
+                raise ConnectionLostError("the connection broke while tracks were published again") from result
+            _log.warning("a track could not be published again: %s", result)
+            self._drop(publication)
+
+    async def _republish(self, publication: LocalTrackPublication) -> None:
+        track, previous = publication.track, publication.sid
+        track._sender = None  # that of an earlier attempt went with its connection
+        media = track._media
+        info, sender, said_muted = await self._send(track, publication.options)
+        if self._me._publications.get(previous) is not publication:  # unpublished meanwhile
+            await self._room.session.unpublish(sender, media.id)
+            return
+        track._sender, track._sid = sender, info.sid
+        publication._update(info)
+        self._me._publications = {p.sid: p for p in self._me._publications.values()}
+        if track._media is not media:  # opened anew meanwhile
+            await sender.replace_track(track._media)
+        if track.muted != said_muted:
+            self._room.session.send_request(MuteTrackRequest(info.sid, track.muted))
+
+    def _drop(self, publication: LocalTrackPublication) -> None:
+        if self._me._publications.pop(publication.sid, None) is not None:
+            self._let_go(publication.track, None)
+
+    def tell_republished(self) -> None:
+        """Tell what is published again."""
+        told, self._interrupted = self._interrupted, {}
+        for publication, previous in told.items():
+            if self._me._publications.get(publication.sid) is publication:
+                self._room.local_track_republished(publication, publication.track, previous)
 
     # -- and back --
 

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from lk_pyodide.browser.api import Browser, Json, MediaTrack, Sender
-from lk_pyodide.errors import MediaDeviceError
+from lk_pyodide.errors import BrowserError, MediaDeviceError, TrackInvalidError
 from lk_pyodide.logging import get_logger
 from lk_pyodide.session.tasks import TaskSet
 from lk_pyodide.track import Track
@@ -82,9 +82,57 @@ class LocalTrack(Track):
         Raises:
             MediaDeviceError: the camera could not be opened; the track stays muted.
         """
-        if self._muted and not self._stop_on_mute and not self._change.locked():
+        if self._muted and not self._is_off and not self._change.locked():
             self._enable()
         return self._tasks.spawn(self._unmute())
+
+    async def set_device_id(self, device_id: str, *, exact: bool = True) -> bool:
+        """Take the picture or the sound from another device, now and whenever the track is opened again.
+
+        A camera that is off stays off. When the device cannot be used the track goes on with the one that it had.
+
+        Args:
+            device_id: which, as :class:`DeviceInfo` has it.
+            exact: whether another device must not be taken in its place.
+
+        Returns:
+            Whether it is this device now, or will be when the track is turned on.
+
+        Raises:
+            MediaDeviceError: the device cannot be used.
+            TrackInvalidError: the track was not opened from a camera or a microphone here.
+        """
+        if not self._can_reopen:
+            raise TrackInvalidError("the track was not opened from a camera or a microphone here")
+        async with self._change:
+            former = self._constraints
+            self._constraints = {**(former or {}), "deviceId": {"exact" if exact else "ideal": device_id}}
+            if self._is_off:
+                return True
+            try:
+                await self._restart()
+            except BaseException:
+                self._constraints = former
+                await self._restore()
+                raise
+            return self.device_id == device_id
+
+    @property
+    def device_id(self) -> str:
+        """Which device it comes from, as far as the browser tells; empty for a screen."""
+        return self._media.settings.device_id
+
+    @property
+    def _can_reopen(self) -> bool:
+        return not self.is_user_provided and self._source not in (
+            TrackSource.SCREENSHARE,
+            TrackSource.SCREENSHARE_AUDIO,
+        )
+
+    @property
+    def _is_off(self) -> bool:
+        """Whether its device has been let go, or went away, and can be opened again."""
+        return self._can_reopen and self._media.ready_state == "ended"
 
     async def _settled(self) -> None:
         async with self._change:
@@ -94,7 +142,7 @@ class LocalTrack(Track):
         async with self._change:
             if not self._muted or self._stopped:
                 return
-            if self._stop_on_mute:
+            if self._is_off:
                 await self._reopen()
             self._enable()
 
@@ -103,12 +151,29 @@ class LocalTrack(Track):
         self._media.set_enabled(True)
         self._mute_changed()
 
+    async def _restart(self) -> None:
+        """Let the device go, then open what the constraints say now: some browsers open no two at a time."""
+        self._media.stop()
+        await self._reopen()
+        if self._muted and self._stop_on_mute:  # muted meanwhile
+            self._media.stop()
+
+    async def _restore(self) -> None:
+        """Go on after a restart that failed; a device that cannot be had any more mutes the track."""
+        try:
+            await self._restart()
+        except BrowserError as error:
+            _log.warning("the former device cannot be opened again: %s", error)
+            if self._on_ended is not None:
+                self._on_ended()
+
     async def _reopen(self) -> None:
         media = await self._open()
         if self._stopped:
             media.stop()
             return
         media.set_handler(_DeviceEvents(self))
+        media.set_enabled(not self._muted)  # before anyone gets it
         try:
             if self._sender is not None:
                 await self._sender.replace_track(media)
@@ -116,6 +181,7 @@ class LocalTrack(Track):
             media.stop()
             raise
         self._replace_media(media)
+        media.set_enabled(not self._muted)
 
     async def _open(self) -> MediaTrack:
         constraints: dict[str, Json] = {self._media.kind: dict(self._constraints or {})}

@@ -27,6 +27,7 @@ __all__ = [
     "RtcConfiguration",
     "ScreenShareCaptureOptions",
     "ScreenSharePresets",
+    "TokenSourceFetchOptions",
     "TrackPublishOptions",
     "VideoCaptureOptions",
     "VideoEncoding",
@@ -275,6 +276,31 @@ class RoomOptions(RoomConnectOptions):
     stop_local_track_on_unpublish: bool = True
     disconnect_on_page_leave: bool = True
     data_stream: DataStreamOptions | None = None
+
+
+@dataclass(kw_only=True, slots=True)
+class TokenSourceFetchOptions:
+    """What to ask a token source for; what is left out is up to who makes the token.
+
+    Attributes:
+        room_name: the room to join.
+        participant_name: the name that others see.
+        participant_identity: who we are in the room.
+        participant_metadata: what others may read of us.
+        participant_attributes: the same by name.
+        agent_name: the agent to send to the room.
+        agent_metadata: what to tell that agent.
+        deployment: which of its deployments to take.
+    """
+
+    room_name: str | None = None
+    participant_name: str | None = None
+    participant_identity: str | None = None
+    participant_metadata: str | None = None
+    participant_attributes: dict[str, str] | None = None
+    agent_name: str | None = None
+    agent_metadata: str | None = None
+    deployment: str | None = None
 
 
 def merged(*layers: Options | None) -> Options:

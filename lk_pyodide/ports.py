@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from lk_pyodide.browser.api import Browser
+from lk_pyodide.browser.api import Browser, MediaElement
 from lk_pyodide.core.messages import ParticipantInfo
 from lk_pyodide.options import RoomOptions
-from lk_pyodide.session.session import Session
 
 if TYPE_CHECKING:
     from lk_pyodide.incoming_streams import IncomingStreams
     from lk_pyodide.local_track import LocalTrack
     from lk_pyodide.participant import Participant
     from lk_pyodide.publication import LocalTrackPublication, TrackPublication
+    from lk_pyodide.session.session import Session
 
 
 class RoomPort(Protocol):
@@ -49,10 +49,14 @@ class RoomPort(Protocol):
         ...
 
     async def wait_connected(self) -> None:
-        """Wait for a connect that is under way; raises UnexpectedConnectionState when there is none."""
+        """Wait for a connect or reconnect that is under way; raises UnexpectedConnectionState when there is none."""
         ...
 
     def local_track_published(self, publication: LocalTrackPublication, track: LocalTrack, /) -> None: ...
+    def local_track_republished(
+        self, publication: LocalTrackPublication, track: LocalTrack, previous_sid: str, /
+    ) -> None: ...
+    def local_track_subscribed(self, track: LocalTrack, /) -> None: ...
     def local_track_unpublished(self, publication: LocalTrackPublication, /) -> None: ...
     def track_mute_changed(self, participant: Participant, publication: TrackPublication, /) -> None: ...
     def mimebundle(self, participant: Participant, /) -> dict[str, str]:
@@ -60,9 +64,16 @@ class RoomPort(Protocol):
         ...
 
     def media_devices_error(self, error: Exception, kind: str | None, /) -> None: ...
+    def device_changed(self, kind: str, device_id: str, /) -> None:
+        """A device is in use now."""
+        ...
 
 
 class PlaybackPort(Protocol):
-    """Who hears whether elements play."""
+    """Who hears whether elements play, and says where."""
+
+    def attached(self, element: MediaElement, /) -> None:
+        """Sound has a new element."""
+        ...
 
     def playback_changed(self, kind: str, allowed: bool, /) -> None: ...

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Mapping
+from importlib import import_module
 from types import MappingProxyType, TracebackType
-from typing import Self
+from typing import Self, overload
 
 from lk_pyodide import devices
 from lk_pyodide import events as ev
@@ -13,7 +14,7 @@ from lk_pyodide.browser.api import Browser, Subscription
 from lk_pyodide.core import urls, wire
 from lk_pyodide.core.messages import ParticipantInfo
 from lk_pyodide.emitter import EventSource
-from lk_pyodide.errors import ConnectError, LiveKitError, RoomDisconnectedError
+from lk_pyodide.errors import ConnectError, LiveKitError, RoomDisconnectedError, UsageError
 from lk_pyodide.events import EventName
 from lk_pyodide.incoming_streams import ByteStreamHandler, TextStreamHandler
 from lk_pyodide.jupyter import Gallery
@@ -21,10 +22,10 @@ from lk_pyodide.local_participant import LocalParticipant
 from lk_pyodide.logging import get_logger
 from lk_pyodide.options import CONNECT_DEFAULTS, RoomConnectOptions, RoomOptions, merged
 from lk_pyodide.participant import Participant, RemoteParticipant
-from lk_pyodide.room_context import Playback, RoomContext
+from lk_pyodide.playback import Playback
+from lk_pyodide.room_context import RoomContext
 from lk_pyodide.room_updates import RoomUpdates
-from lk_pyodide.session.schemes import network_for
-from lk_pyodide.session.session import Session
+from lk_pyodide.token_source import TokenSource
 from lk_pyodide.types import ConnectErrorReason, ConnectionState, DeviceInfo, DisconnectReason, ServerInfo
 
 __all__ = ["Room"]
@@ -43,7 +44,7 @@ class Room(EventSource[EventName]):
     def __init__(self, options: RoomOptions | None = None, *, browser: Browser | None = None) -> None:
         super().__init__(ev.ROOM_EVENTS)
         self._context = RoomContext(
-            merged(options, RoomOptions()), browser, self._emit, self._start_leaving, self._mimebundle
+            merged(options, RoomOptions()), browser, self._emit, self._set_state, self._start_leaving, self._mimebundle
         )
         self._state = ConnectionState.DISCONNECTED
         self._waiting = 0
@@ -51,7 +52,7 @@ class Room(EventSource[EventName]):
         self._page: Subscription | None = None
         self._local = LocalParticipant(self._context, ParticipantInfo())
         self._remotes = self._context.remotes
-        self._playback = Playback(self._remotes, self._emit)
+        self._playback = Playback(self._context)
         self._updates = self._new_updates(auto_subscribe=True)
         self._galleries: dict[str | None, Gallery] = {}
 
@@ -168,6 +169,37 @@ class Room(EventSource[EventName]):
         """The devices that the page may know of; see :func:`lk_pyodide.devices.get_local_devices`."""
         return await devices.get_local_devices(kind, request_permissions=request_permissions)
 
+    def get_active_device(self, kind: str) -> str | None:
+        """The id of the ``videoinput``, ``audioinput`` or ``audiooutput`` in use; ``default`` before one is known."""
+        return self._context.active_devices.get(kind)
+
+    async def switch_active_device(self, kind: str, device_id: str, *, exact: bool = True) -> bool:
+        """Use another camera, microphone or speaker, for what is published and played now and for what comes later.
+
+        When that fails everything stays as it was.
+
+        Args:
+            kind: ``videoinput``, ``audioinput`` or ``audiooutput``.
+            device_id: which, as :class:`DeviceInfo` has it.
+            exact: whether another camera or microphone must not be taken in its place.
+
+        Returns:
+            Whether it is this device now, or will be when the camera is turned on again.
+
+        Raises:
+            MediaDeviceError: the device is not there, or cannot be used.
+            DeviceUnsupportedError: the browser gives no choice of speakers.
+            UsageError: there is no such kind.
+        """
+        match kind:
+            case "videoinput" | "audioinput":
+                return await self._local._switch_device(kind, device_id, exact=exact)
+            case "audiooutput":
+                await self._playback.switch_speaker(device_id)
+                return True
+            case _:
+                raise UsageError(f"a device is a videoinput, an audioinput or an audiooutput, not {kind!r}")
+
     # -- streams that others send --
 
     def register_text_stream_handler(self, topic: str, handler: TextStreamHandler) -> None:
@@ -197,45 +229,72 @@ class Room(EventSource[EventName]):
 
     # -- connecting --
 
-    async def prepare_connection(self, url: str, token: str | None = None) -> None:
+    @overload
+    async def prepare_connection(self, url: str, token: str | None = None) -> None: ...
+    @overload
+    async def prepare_connection(self, url: TokenSource, /) -> None: ...
+    async def prepare_connection(self, url: str | TokenSource, token: str | None = None) -> None:
         """Warm up the way to the server, and load what connecting needs, as early as the page is loaded.
 
         Never raises for what the network does: connecting will tell.
 
         Args:
-            url: the server's address.
+            url: the server's address; or a token source, which is then asked, and may keep its answer for connecting.
             token: not needed for servers of one's own.
+
+        Raises:
+            UsageError: the address is none.
+            UnsupportedHostError: as :meth:`connect`.
         """
-        server = urls.ServerUrl.parse(url)
+        if isinstance(url, str):
+            urls.ServerUrl.parse(url)  # what the network has no part in is told
         wire.load()
+        import_module("lk_pyodide.session.session")  # before it is needed, as the messages
+        from lk_pyodide.session.schemes import network_for
+
         await self._context.browser.ready()
         try:
+            server = urls.ServerUrl.parse(url if isinstance(url, str) else (await url.fetch()).server_url)
             await network_for(self._context.browser, server).fetch(server.http, method="HEAD")
         except LiveKitError as error:
             _log.debug("could not warm up the connection: %s", error)
 
-    async def connect(self, url: str, token: str, options: RoomConnectOptions | None = None) -> None:
+    @overload
+    async def connect(self, url: str, token: str, options: RoomConnectOptions | None = None) -> None: ...
+    @overload
+    async def connect(self, url: TokenSource, options: RoomConnectOptions | None = None, /) -> None: ...
+    @overload
+    async def connect(self, url: TokenSource, /, *, options: RoomConnectOptions | None = None) -> None: ...
+    async def connect(
+        self,
+        url: str | TokenSource,
+        token: str | RoomConnectOptions | None = None,
+        options: RoomConnectOptions | None = None,
+    ) -> None:
         """Join the room that the token names.
 
         A second call while one is under way waits for the first; one while connected does nothing.
 
         Args:
-            url: the server's address, ``wss://…``.
-            token: who we are and what we may.
+            url: the server's address, ``wss://…``; or a token source that knows it and the token.
+            token: who we are and what we may. With a token source there is none, and ``options`` may stand here.
             options: how to join.
 
         Raises:
-            ConnectError: why not, in ``reason``; nothing is left behind then.
+            ConnectError: why not, in ``reason``; nothing is left behind then. It is a ``TokenSourceError`` when the
+                token source gave nothing to join with.
             UsageError: the address is none, or this page may not use it.
             UnsupportedHostError: this Python has no browser, or cannot reach its page; it says what is missing.
         """
+        source, how = _way_in(url, token, options)
         if self._disconnecting is not None:
             await asyncio.shield(self._disconnecting)
         if self._context.connecting is None:
             if self.isconnected():
                 _log.info("connect() while connected does nothing")
                 return
-            self._context.connecting = asyncio.get_running_loop().create_task(self._connect(url, token, options))
+            self._context.token_source = source
+            self._context.connecting = asyncio.get_running_loop().create_task(self._connect(how))
             self._waiting = 0
         task = self._context.connecting
         self._waiting += 1
@@ -253,11 +312,13 @@ class Room(EventSource[EventName]):
         finally:
             self._waiting -= 1
 
-    async def _connect(self, url: str, token: str, options: RoomConnectOptions | None) -> None:
+    async def _connect(self, options: RoomConnectOptions | None) -> None:
         context = self._context
         wanted = merged(_connect_options(options), _connect_options(context.options), CONNECT_DEFAULTS)
         single = options.single_peer_connection if isinstance(options, RoomOptions) else True
         updates = self._new_updates(auto_subscribe=wanted.auto_subscribe is not False)
+        from lk_pyodide.session.session import Session  # a page that only shows a form does not pay for it
+
         try:
             session = Session(
                 context.browser,
@@ -266,10 +327,12 @@ class Room(EventSource[EventName]):
                 adaptive_stream=context.options.adaptive_stream,
                 single_peer_connection=context.options.single_peer_connection and single,
                 last_words=context.options.disconnect_on_page_leave,
+                renew=context.renewed_credentials,
             )
             self._set_state(ConnectionState.CONNECTING)
             await context.browser.ready()
-            others = await session.connect(url, token)
+            async with context.credentials() as (url, token):
+                others = await session.connect(url, token)
         except BaseException:
             context.connecting = None
             self._set_state(ConnectionState.DISCONNECTED)
@@ -361,6 +424,19 @@ class Room(EventSource[EventName]):
 
     def __repr__(self) -> str:
         return f"<Room {self.name!r} {self._state.name.lower()}>"
+
+
+def _way_in(
+    url: object, token: object, options: RoomConnectOptions | None
+) -> tuple[TokenSource, RoomConnectOptions | None]:
+    """The two ways to call ``connect()`` as one."""
+    match url, token:
+        case str(), str():
+            return TokenSource.literal(url, token), options
+        case TokenSource(), RoomConnectOptions() | None:
+            return url, token or options
+        case _:
+            raise UsageError("connect() takes a server's address and a token, or a token source alone")
 
 
 def _connect_options(options: RoomConnectOptions | None) -> RoomConnectOptions | None:

@@ -4,23 +4,31 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import TYPE_CHECKING
 
 from lk_pyodide import events as ev
 from lk_pyodide.browser.api import Browser
 from lk_pyodide.browser.current import current
 from lk_pyodide.core.messages import ParticipantInfo
 from lk_pyodide.emitter import Event
-from lk_pyodide.errors import BrowserError, LiveKitError, UnexpectedConnectionState
+from lk_pyodide.errors import (
+    ConnectError,
+    LiveKitError,
+    UnexpectedConnectionState,
+)
 from lk_pyodide.incoming_streams import IncomingStreams
+from lk_pyodide.local_capture import SOURCES
 from lk_pyodide.local_track import LocalTrack
 from lk_pyodide.logging import get_logger
 from lk_pyodide.options import RoomOptions
 from lk_pyodide.participant import Participant, RemoteParticipant
 from lk_pyodide.publication import LocalTrackPublication, TrackPublication
-from lk_pyodide.session.session import Session, SessionState
-from lk_pyodide.session.tasks import TaskSet
-from lk_pyodide.types import DisconnectReason, TrackKind
+from lk_pyodide.token_source import TokenSource
+from lk_pyodide.types import ConnectErrorReason, ConnectionState, DisconnectReason, TokenSourceResponse
+
+if TYPE_CHECKING:
+    from lk_pyodide.session.session import Session
 
 _log = get_logger("room")
 
@@ -32,6 +40,7 @@ class RoomContext:
         options: the room's options.
         browser: the page; found out when it is first needed.
         emit: tells an event.
+        set_state: changes the room's state.
         leave: starts to leave the room, unless that is under way: why, and whether to end our tracks.
         mimebundle: what a notebook displays of a participant.
     """
@@ -41,18 +50,55 @@ class RoomContext:
         options: RoomOptions,
         browser: Browser | None,
         emit: Callable[[Event], None],
+        set_state: Callable[[ConnectionState], None],
         leave: Callable[[DisconnectReason | int, bool], None],
         mimebundle: Callable[[Participant | None], dict[str, str]],
     ) -> None:
         self.options = options
         self.emit = emit
+        self.set_state = set_state
         self.leave = leave
         self.mimebundle = mimebundle
         self.remotes: dict[str, RemoteParticipant] = {}
         self._streams = IncomingStreams(options.data_stream.max_payload_byte_length if options.data_stream else None)
         self.connecting: asyncio.Task[None] | None = None
         self.connection: Session | None = None
+        self.token_source: TokenSource | None = None
+        self.active_devices = _first_devices(options)
         self._browser = browser
+
+    # -- for the room --
+
+    @contextlib.asynccontextmanager
+    async def credentials(self) -> AsyncIterator[TokenSourceResponse]:
+        """Ask where to join, and with which token. A token with which joining is then refused is not given again.
+
+        Raises:
+            TokenSourceError: the token source does not say.
+            UnexpectedConnectionState: nobody has called ``connect()``.
+        """
+        source = self.token_source
+        if source is None:
+            raise UnexpectedConnectionState("the room was never connected")
+        response = await source.fetch()
+        try:
+            yield response
+        except ConnectError as error:
+            if error.reason is ConnectErrorReason.NOT_ALLOWED:
+                source._forget()
+            raise
+
+    async def renewed_credentials(self) -> TokenSourceResponse:
+        """Ask again, after a token has been refused.
+
+        Raises:
+            TokenSourceError: the token source does not say.
+            UnexpectedConnectionState: nobody has called ``connect()``.
+        """
+        if self.token_source is None:
+            raise UnexpectedConnectionState("the room was never connected")
+        self.token_source._forget()
+        return await self.token_source.fetch()
 
     # -- for the nouns --
 
@@ -101,10 +147,10 @@ class RoomContext:
     @property
     def is_connected(self) -> bool:
         """Whether there is a connection to send on."""
-        return self.connection is not None and self.connection.state is SessionState.CONNECTED
+        return self.connection is not None and self.connection.is_connected
 
     async def wait_connected(self) -> None:
-        """Wait for a connect that is under way.
+        """Wait for a connect that is under way, or for the connection to be back.
 
         Raises:
             UnexpectedConnectionState: there is none, or it failed.
@@ -112,12 +158,23 @@ class RoomContext:
         if self.connecting is not None:
             with contextlib.suppress(LiveKitError):
                 await asyncio.shield(self.connecting)
-        if not self.is_connected:
-            raise UnexpectedConnectionState("the room is not connected")
+        await self.session.wait_connected()
 
     def local_track_published(self, publication: LocalTrackPublication, track: LocalTrack) -> None:
         """We publish a track."""
         self.emit(ev.LocalTrackPublished(publication, track))
+        for kind, source in SOURCES.items():
+            if track.source == source and track.device_id:
+                self.device_changed(kind, track.device_id)
+
+    def local_track_republished(self, publication: LocalTrackPublication, track: LocalTrack, previous_sid: str) -> None:
+        """We publish a track again."""
+        self.emit(ev.LocalTrackPublished(publication, track))
+        self.emit(ev.LocalTrackRepublished(publication, previous_sid))
+
+    def local_track_subscribed(self, track: LocalTrack) -> None:
+        """Somebody gets a track of ours."""
+        self.emit(ev.LocalTrackSubscribed(track))
 
     def local_track_unpublished(self, publication: LocalTrackPublication) -> None:
         """We publish a track no more."""
@@ -131,6 +188,12 @@ class RoomContext:
     def media_devices_error(self, error: Exception, kind: str | None) -> None:
         """A device could not be used."""
         self.emit(ev.MediaDevicesError(error, kind))
+
+    def device_changed(self, kind: str, device_id: str) -> None:
+        """A device is in use now."""
+        if self.active_devices[kind] != device_id:
+            self.active_devices[kind] = device_id
+            self.emit(ev.ActiveDeviceChanged(kind, device_id))
 
     # -- from the page --
 
@@ -148,54 +211,11 @@ class RoomContext:
         self.emit(ev.MediaDevicesChanged())
 
 
-class Playback:
-    """Whether the browser lets the elements of remote tracks play: their ``PlaybackPort``.
-
-    Args:
-        remotes: whose tracks, by identity.
-        emit: tells an event.
-    """
-
-    def __init__(self, remotes: Mapping[str, RemoteParticipant], emit: Callable[[Event], None]) -> None:
-        self._remotes = remotes
-        self._emit = emit
-        self._blocked: set[str] = set()
-        self._tasks = TaskSet()
-
-    def allows(self, kind: str) -> bool:
-        """Whether ``audio`` or ``video`` may play, as far as is known."""
-        return kind not in self._blocked
-
-    def start(self, kind: str) -> Awaitable[None]:
-        """Play every element of a kind, at the call.
-
-        Raises:
-            PlaybackError: the browser still refuses.
-        """
-        started = [
-            play
-            for participant in self._remotes.values()
-            for publication in participant.track_publications.values()
-            if publication.track is not None and publication.kind == TrackKind[kind.upper()]
-            for play in publication.track._play()
-        ]
-
-        async def settled() -> None:
-            results = await asyncio.gather(*started, return_exceptions=True)
-            errors = [result for result in results if isinstance(result, BrowserError)]
-            if errors:
-                raise errors[0]
-            self.playback_changed(kind, True)
-
-        return self._tasks.spawn(settled())
-
-    def playback_changed(self, kind: str, allowed: bool) -> None:
-        """An element played, or was not allowed to."""
-        if allowed == self.allows(kind):
-            return
-        (self._blocked.discard if allowed else self._blocked.add)(kind)
-        self._emit(ev.AudioPlaybackChanged(allowed) if kind == "audio" else ev.VideoPlaybackChanged(allowed))
-
-    def ended(self) -> None:
-        """We left: the next room's elements will tell anew."""
-        self._blocked.clear()
+def _first_devices(options: RoomOptions) -> dict[str, str]:
+    """The devices that are in use before any is known, by kind."""
+    video, audio = options.video_capture_defaults, options.audio_capture_defaults
+    return {
+        "videoinput": (video and video.device_id) or "default",
+        "audioinput": (audio and audio.device_id) or "default",
+        "audiooutput": "default",
+    }

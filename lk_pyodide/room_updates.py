@@ -25,6 +25,7 @@ from lk_pyodide.room_context import RoomContext
 from lk_pyodide.track import RemoteAudioTrack, RemoteTrack, RemoteVideoTrack
 from lk_pyodide.types import (
     ConnectionQuality,
+    ConnectionState,
     DataPacketKind,
     DisconnectReason,
     ParticipantState,
@@ -88,14 +89,47 @@ class RoomUpdates:
 
     def ended(self) -> None:
         """Take every subscription down, and forget everyone, with no word of their leaving: it is we who left."""
-        for waiting in self._waiting:
-            waiting.timer.cancel()
-        self._waiting.clear()
+        self._forget_arrivals()
         for participant in list(self._remotes.values()):
             for publication in list(participant._publications.values()):
                 self._unsubscribe(publication, participant)
         self._remotes.clear()
         self.speakers = []
+
+    def _forget_arrivals(self) -> None:
+        for waiting in self._waiting:
+            waiting.timer.cancel()
+        self._waiting.clear()
+
+    # -- another connection in place of a broken one, told in the order that livekit-client's README lists --
+
+    def on_restarting(self) -> None:
+        """The connection broke: everyone is gone for now, and nothing of ours is published."""
+        self._forget_arrivals()
+        for change in self._roster.clear():
+            self._apply(change)
+        if self.speakers:
+            self._speakers_listed(())
+        self._local._interrupted()
+        self._room.set_state(ConnectionState.RECONNECTING)
+        self._emit(ev.Reconnecting())
+
+    async def on_rejoined(self, join: m.JoinResponse) -> None:
+        """We are in again: what we had published is published again."""
+        if join.participant is not None:
+            self._roster.set_local(join.participant)
+            self._local._updated(join.participant)
+        await self._local._republish()
+
+    def on_restarted(self, join: m.JoinResponse, others: list[m.ParticipantInfo]) -> None:
+        """All is as before, or as it is now: everyone in the room is told as if he came."""
+        self._room.set_state(ConnectionState.CONNECTED)
+        self._emit(ev.Reconnected())
+        if join.room is not None:
+            self._room_changed(join.room)
+        for change in self._roster.apply(others):
+            self._apply(change)
+        self._local._tell_republished()
 
     def on_closed(self, reason: DisconnectReason | int) -> None:
         """The connection ended, and we with it."""
@@ -122,7 +156,7 @@ class RoomUpdates:
             case m.TrackUnpublishedResponse():
                 self._local._unpublished_by_server(message.track_sid)
             case m.TrackSubscribed():
-                self._local_track_subscribed(message.track_sid)
+                self._local._publisher.subscribed(message.track_sid)
             case m.SubscriptionResponse():
                 self._subscription_failed(message)
             case m.RequestResponse() if message.reason != m.RequestReason.OK:
@@ -361,11 +395,6 @@ class RoomUpdates:
             if publication is not None and track is not None and track._stream_state != state:
                 track._stream_state = state
                 self._emit(ev.TrackStreamStateChanged(publication, state, participant))
-
-    def _local_track_subscribed(self, sid: str) -> None:
-        publication = self._local._publications.get(sid)
-        if publication is not None:
-            self._emit(ev.LocalTrackSubscribed(publication.track))
 
     def _subscription_failed(self, message: m.SubscriptionResponse) -> None:
         for participant in self._remotes.values():

@@ -150,6 +150,8 @@ class Track:
         element.attach(self._media)
         attached = AttachedElement(element, self)
         self._elements.append(attached)
+        if self._playback is not None and self.kind == TrackKind.AUDIO:
+            self._playback.attached(element)
         return attached
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
@@ -249,9 +251,6 @@ class RemoteTrack(Track):
         self._muted = muted
         # A remote track is never stopped: its transceiver may carry another one later.
         self._media.set_enabled(not muted)
-
-    def _play(self) -> list[Any]:
-        return [attached._element.play() for attached in self._elements]
 
 
 class RemoteAudioTrack(RemoteTrack):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 __all__ = [
     "ByteStreamInfo",
@@ -30,6 +30,7 @@ __all__ = [
     "StreamState",
     "SubscriptionError",
     "TextStreamInfo",
+    "TokenSourceResponse",
     "TrackKind",
     "TrackSource",
     "VideoCodec",
@@ -294,6 +295,17 @@ class DeviceInfo:
     kind: str
     label: str = ""
     group_id: str = ""
+
+
+class TokenSourceResponse(NamedTuple):
+    """Where to join, and with which token: a pair, as in ``room.connect(*response)``. Its repr shows no token."""
+
+    server_url: str
+    participant_token: str
+
+    def __repr__(self) -> str:
+        # An address may have a query, which whatever stands before the server wants, and which may be a secret.
+        return f"<{type(self).__name__} of {self.server_url.partition('?')[0]!r}>"
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,8 @@ MODULES = [
 INTERNAL = {
     f"lk_pyodide.{name}"
     for name in (
-        "jupyter local_capture local_profile local_publishing places ports room_context room_updates stream_sources"
+        "jupyter local_capture local_profile local_publishing places playback ports room_context room_updates "
+        "stream_sources"
     ).split()
 }
 """Modules that users have no business with."""
@@ -44,10 +45,12 @@ CONTRACT = {
         LocalParticipant RemoteParticipant Participant LocalTrack LocalAudioTrack LocalVideoTrack RemoteTrack
         RemoteAudioTrack RemoteVideoTrack TrackPublication LocalTrackPublication RemoteTrackPublication AttachedElement
         TrackSubscribed ParticipantConnected Disconnected DataPacket create_local_tracks set_log_level
-        RpcInvocationData TextStreamReader TextStreamWriter ByteStreamReader ByteStreamWriter TextStreamInfo
-        ByteStreamInfo DataStreamError DataStreamErrorReason DataStreamOptions""",
+        RpcInvocationData TokenSource TokenSourceFetchOptions TokenSourceResponse TokenSourceError TextStreamReader
+        TextStreamWriter ByteStreamReader ByteStreamWriter TextStreamInfo ByteStreamInfo DataStreamError
+        DataStreamErrorReason DataStreamOptions""",
     "Room": """on once off wait_for events connect disconnect prepare_connection name state connection_state isconnected
-        sid get_sid metadata local_participant remote_participants get_local_devices can_playback_audio
+        sid get_sid metadata local_participant remote_participants get_local_devices get_active_device
+        switch_active_device can_playback_audio
         can_playback_video start_audio start_video get_participant_by_identity active_speakers num_participants
         num_publishers is_recording server_info __aenter__ __aexit__ register_text_stream_handler
         unregister_text_stream_handler register_byte_stream_handler unregister_byte_stream_handler""",
@@ -62,10 +65,11 @@ CONTRACT = {
     "Participant": """identity sid name metadata attributes kind permissions track_publications get_track_publication
         is_camera_enabled is_microphone_enabled is_screen_share_enabled is_speaking audio_level connection_quality""",
     "Track": "attach detach sid kind source name muted media_stream_track attached_elements",
-    "LocalTrack": "mute unmute stop get_rtc_stats_report dimensions",
+    "LocalTrack": "mute unmute stop get_rtc_stats_report dimensions set_device_id device_id",
     "TrackPublication": "sid name kind source muted mime_type simulcasted dimensions track",
     "RemoteTrackPublication": "set_subscribed subscribed track",
     "AttachedElement": "mount detach",
+    "TokenSource": "literal custom endpoint development_token_server fetch",
 }
 PROMISED = [
     pytest.param(owner, name, id=f"{owner}.{name}") for owner, names in CONTRACT.items() for name in names.split()
@@ -75,10 +79,11 @@ PROMISED = [
 VISIBLE = {
     "EventSource": "on once off wait_for events",
     "Room": """active_speakers can_playback_audio can_playback_video connect connection_state disconnect
-        get_local_devices get_participant_by_identity get_sid is_recording isconnected local_participant metadata name
-        num_participants num_publishers options prepare_connection register_byte_stream_handler
-        register_text_stream_handler remote_participants server_info sid signal_rtt start_audio start_video state
-        unregister_byte_stream_handler unregister_text_stream_handler""",
+        get_active_device get_local_devices get_participant_by_identity get_sid is_recording isconnected
+        local_participant metadata name num_participants num_publishers options prepare_connection
+        register_byte_stream_handler register_text_stream_handler remote_participants server_info sid signal_rtt
+        start_audio start_video state switch_active_device unregister_byte_stream_handler
+        unregister_text_stream_handler""",
     "Participant": """attributes audio_level connection_quality disconnect_reason get_track_publication
         get_track_publication_by_name identity is_active is_agent is_camera_enabled is_microphone_enabled
         is_screen_share_enabled is_speaking joined_at kind last_spoke_at metadata name permissions sid state
@@ -94,13 +99,16 @@ VISIBLE = {
     "LocalTrackPublication": "audio_track is_subscribed mute options unmute video_track",
     "RemoteTrackPublication": "audio_track is_desired is_subscribed set_subscribed subscribed video_track",
     "Track": "attach attached_elements detach is_muted kind media_stream_track muted name sid source",
-    "LocalTrack": "dimensions get_rtc_stats_report is_user_provided mute stop unmute",
+    "LocalTrack": "device_id dimensions get_rtc_stats_report is_user_provided mute set_device_id stop unmute",
     "LocalAudioTrack": "",
     "LocalVideoTrack": "",
     "RemoteTrack": "get_rtc_stats_report stream_state",
     "RemoteAudioTrack": "",
     "RemoteVideoTrack": "",
     "AttachedElement": "detach element mount",
+    "TokenSource": "custom development_token_server endpoint fetch literal",
+    "TokenSourceConfigurable": "",
+    "TokenSourceFixed": "",
     "StreamReader": "aclose close info on_progress progress",
     "TextStreamReader": "read_all",
     "ByteStreamReader": "read_all",

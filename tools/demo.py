@@ -1,8 +1,12 @@
-"""`make demo`: serves `build/site` on localhost, with a livekit-server beside it.
+"""`make demo`: serves `build/site` on localhost. That is a static folder: rooms live in the browser (`local://`).
 
-The server takes the key that `livekit-server --dev` has, and listens on 127.0.0.1 only. The page has no secret: it asks
-`/token?room=&identity=&name=` here for a token. Variables: PORT (8080), LIVEKIT_PORT (7880; the two after it are for
-media), SERVER=none for no livekit-server.
+SERVER=livekit runs a livekit-server beside it, which takes the key that `livekit-server --dev` has, and listens on
+127.0.0.1 only. The pages are the same. Where they go stands in `server.json` beside them: `{"url": …}` names a server,
+for which the page signs a token itself, with the development key; `{"token_endpoint": …}` names an endpoint that gives
+both, as LiveKit describes it. The folder has the former, for `local://`; with a livekit-server the answer is the
+latter, and the endpoint is `/token` here.
+
+Variables: SERVER, PORT (8080), LIVEKIT_PORT (7880; the two after it are for media).
 """
 
 from __future__ import annotations
@@ -15,13 +19,12 @@ import json
 import os
 import shutil
 import signal
-import warnings
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 from aiohttp import web
-from livekit import api
 
+from lk_pyodide import AccessToken, VideoGrants
 from tools.console import BUILD, Stop, main, relative, say
 from tools.site import SITE
 
@@ -59,7 +62,14 @@ def serve() -> None:
         raise Stop(f"{relative(SITE)}/index.html is missing: run `make site`")
     port, livekit_port = _port("PORT", 8080), _port("LIVEKIT_PORT", LIVEKIT_PORT)
     with contextlib.suppress(KeyboardInterrupt, asyncio.CancelledError):
-        asyncio.run(_serve(port, livekit_port))
+        asyncio.run(_serve(port, livekit_port if _wants_livekit() else None))
+
+
+def _wants_livekit() -> bool:
+    server = os.environ.get("SERVER", "")
+    if server not in ("", "livekit"):
+        raise Stop(f"SERVER={server}: leave it out for rooms that live in the browser, or say SERVER=livekit")
+    return server == "livekit"
 
 
 def _port(variable: str, default: int) -> int:
@@ -69,12 +79,14 @@ def _port(variable: str, default: int) -> int:
     return int(text)
 
 
-async def _serve(port: int, livekit_port: int) -> None:
+async def _serve(port: int, livekit_port: int | None) -> None:
     task = asyncio.current_task()
     assert task is not None
     # `kill` ends it like Ctrl-C does: livekit-server must not be left behind
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-    async with livekit_server(livekit_port) as livekit, static_server(SITE, port, livekit) as address:
+    async with contextlib.AsyncExitStack() as stack:
+        livekit = None if livekit_port is None else await stack.enter_async_context(livekit_server(livekit_port))
+        address = await stack.enter_async_context(static_server(SITE, port, livekit))
         say(f"\n  Open {address} in Chrome or Firefox; open it twice to meet yourself.")
         say(f"  The same with Python in a worker: {address}worker.html")
         say(f"  The same in notebooks:            {address}lite/")
@@ -86,7 +98,8 @@ async def _serve(port: int, livekit_port: int) -> None:
 async def static_server(folder: Path, port: int, livekit: str | None = None) -> AsyncIterator[str]:
     """Serves a folder on localhost and yields the address; port 0 takes a free one.
 
-    With the address of a LiveKit server that knows the development key, tokens for it are served, too.
+    With the address of a LiveKit server that knows the development key, tokens for it are served, too, and
+    `server.json` says so.
     """
 
     async def index(request: web.Request) -> web.StreamResponse:
@@ -100,7 +113,8 @@ async def static_server(folder: Path, port: int, livekit: str | None = None) -> 
     application.on_response_prepare.append(revalidate)
     application.router.add_get("/{folder:(.*/)?}", index)
     if livekit is not None:
-        application.router.add_get("/token", functools.partial(_token, livekit))
+        application.router.add_get("/server.json", _where)
+        application.router.add_post("/token", functools.partial(_token, livekit))
     application.router.add_static("/", folder)
     runner = web.AppRunner(application)
     await runner.setup()
@@ -124,38 +138,41 @@ def _index(folder: Path, below: str) -> Path:
     return page
 
 
+async def _where(request: web.Request) -> web.Response:
+    """What stands in the place of the static `server.json`."""
+    return web.json_response({"token_endpoint": "token"})
+
+
 async def _token(livekit: str, request: web.Request) -> web.Response:
-    """The address of the server, and a token for the room and identity that the query names."""
-    room, identity = request.query.get("room", ""), request.query.get("identity", "")
-    if not room or not identity:
-        raise web.HTTPBadRequest(text="/token?room=…&identity=…&name=…: which room, and who?")
-    return web.json_response({"url": livekit, "token": mint_token(room, identity, request.query.get("name", identity))})
+    """The address of the server, and a token for the room and the participant that the request names.
 
-
-def mint_token(room: str, identity: str, name: str) -> str:
-    """A token that a server with the development key accepts, for six hours."""
-    grants = api.VideoGrants(room_join=True, room=room)
-    token = api.AccessToken(DEV_KEY, DEV_SECRET).with_identity(identity).with_name(name).with_grants(grants)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the well-known secret is shorter than secrets should be
-        return token.to_jwt()
+    As https://docs.livekit.io/frontends/build/authentication/endpoint/ describes it.
+    """
+    try:
+        wanted = await request.json()
+        room, identity = wanted["room_name"], wanted["participant_identity"]
+        name = wanted.get("participant_name", identity)
+    except (ValueError, LookupError, TypeError) as error:
+        raise web.HTTPBadRequest(text="which room_name, and which participant_identity?") from error
+    token = AccessToken().with_identity(identity).with_name(name).with_grants(VideoGrants(room_join=True, room=room))
+    return web.json_response({"server_url": livekit, "participant_token": token.to_jwt()}, status=201)
 
 
 @contextlib.asynccontextmanager
-async def livekit_server(port: int | None = None) -> AsyncIterator[str | None]:
-    """Runs a livekit-server for the demo, if there is one and none is running; says what it did.
+async def livekit_server(port: int | None = None) -> AsyncIterator[str]:
+    """Runs a livekit-server for the demo, unless one is running; says what it did, and yields the address.
 
-    Yields its address, or None.
+    Raises:
+        Stop: There is none to run, or it does not run.
     """
     port = LIVEKIT_PORT if port is None else port
     address = f"ws://127.0.0.1:{port}"
     program = _livekit_program()
-    if os.environ.get("SERVER") == "none" or program is None:
-        say("  no livekit-server: " + ("SERVER=none" if program else "`make server` builds one"))
-        yield None
-    elif await _listening(port):
+    if await _listening(port):
         say(f"  something listens on 127.0.0.1:{port} already: taking it for your `livekit-server --dev`")
         yield address
+    elif program is None:
+        raise Stop("there is no livekit-server: `make server` builds one")
     else:
         process = await asyncio.create_subprocess_exec(program, "--config-body", _config(port))
         try:

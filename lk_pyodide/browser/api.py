@@ -253,6 +253,12 @@ class Receiver(Protocol):
     """``RTCRtpReceiver``."""
 
     async def get_stats(self) -> Sequence[Mapping[str, Json]]: ...
+    async def get_audio_level(self) -> float | None:
+        """How loud the newest sound is, 0 to 1, as its sender measured it; None when nothing new was heard.
+
+        From ``getSynchronizationSources()``: the volume of elements does not count.
+        """
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -338,6 +344,10 @@ class BroadcastChannel(Protocol):
 
 class Lock(Protocol):
     """A Web Lock that is held (https://w3c.github.io/web-locks/). It goes when this Python goes."""
+
+    async def lost(self) -> None:
+        """Wait until somebody has stolen it. That may never be: cancel it."""
+        ...
 
     def release(self) -> None: ...
 
@@ -485,8 +495,12 @@ class Browser(Protocol):
 
     def watch_page(self, handler: PageHandler, /) -> Subscription: ...
     def open_broadcast_channel(self, name: str, handler: BroadcastHandler, /) -> BroadcastChannel: ...
-    async def request_lock(self, name: str, /) -> Lock:
+    async def request_lock(self, name: str, /, *, steal: bool = False) -> Lock:
         """Wait for a lock that one holder has at a time, in the order of asking.
+
+        Args:
+            name: the lock's, among all tabs of this origin.
+            steal: take it from who has it, at once: for a tab that is frozen and cannot let go.
 
         Raises:
             DeviceUnsupportedError: the page has no locks, as it is not secure.
@@ -494,5 +508,26 @@ class Browser(Protocol):
         ...
 
     async def fetch(
-        self, url: str, /, *, method: str = "GET", headers: Mapping[str, str] | None = None, timeout: float = 5.0
-    ) -> FetchResult: ...
+        self,
+        url: str,
+        /,
+        *,
+        method: str = "GET",
+        headers: Mapping[str, str] | None = None,
+        body: str | None = None,
+        timeout: float = 5.0,
+    ) -> FetchResult:
+        """Make an HTTP request and read the answer's text.
+
+        Args:
+            url: an absolute address.
+            method: ``GET`` and ``HEAD`` have no body.
+            headers: a body without a ``Content-Type`` here is ``text/plain``.
+            body: what to send, as UTF-8.
+            timeout: seconds for all of it.
+
+        Raises:
+            BrowserError: the server was not reached, or does not let this page read its answers.
+            DeadlineExceeded: it took longer.
+        """
+        ...

@@ -31,6 +31,7 @@ js: Js = import_module("js")
 _ffi: Js = import_module("pyodide.ffi")
 JsException: type[Exception] = _ffi.JsException
 JsProxy: type[object] = _ffi.JsProxy
+JsBuffer: type[Any] = _ffi.JsBuffer
 jsnull: Js = getattr(_ffi, "jsnull", None)
 
 _SMALL = 16_384

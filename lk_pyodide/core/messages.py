@@ -13,22 +13,49 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import NewType, TypeAlias
 
+from lk_pyodide.core.models import (
+    AudioTrackFeature,
+    Capability,
+    ClientConfigSetting,
+    ClientConfiguration,
+    ClientInfo,
+    Codec,
+    DataTrackInfo,
+    ParticipantInfo,
+    Room,
+    SimulcastCodecInfo,
+    SpeakerInfo,
+    TrackInfo,
+    VideoLayer,
+)
 from lk_pyodide.core.stream_messages import DataStream
 from lk_pyodide.types import (
     ConnectionQuality,
     DataPacketKind,
     DisconnectReason,
     EncryptionType,
-    ParticipantKind,
-    ParticipantPermission,
-    ParticipantState,
     ServerInfo,
     StreamState,
     SubscriptionError,
     TrackKind,
     TrackSource,
-    VideoQuality,
 )
+
+__all__ = [  # besides what is here: the models
+    "AudioTrackFeature",
+    "Capability",
+    "ClientConfigSetting",
+    "ClientConfiguration",
+    "ClientInfo",
+    "Codec",
+    "DataTrackInfo",
+    "ParticipantInfo",
+    "Room",
+    "SimulcastCodecInfo",
+    "SpeakerInfo",
+    "TrackInfo",
+    "VideoLayer",
+]
 
 
 class SignalTarget(IntEnum):
@@ -46,14 +73,6 @@ class LeaveAction(IntEnum):
     RECONNECT = 2
 
 
-class ClientConfigSetting(IntEnum):
-    """A tristate of the server's client configuration."""
-
-    UNSET = 0
-    DISABLED = 1
-    ENABLED = 2
-
-
 class RequestReason(IntEnum):
     """``RequestResponse.Reason``."""
 
@@ -69,146 +88,6 @@ class RequestReason(IntEnum):
     DUPLICATE_HANDLE = 9
     DUPLICATE_NAME = 10
     INVALID_REQUEST = 11
-
-
-class Capability(IntEnum):
-    """``ClientInfo.Capability``: what a client can take."""
-
-    CAP_UNUSED = 0
-    CAP_PACKET_TRAILER = 1
-    CAP_COMPRESSION_DEFLATE_RAW = 2
-
-
-class AudioTrackFeature(IntEnum):
-    """Properties of an audio track that others may want to know."""
-
-    TF_STEREO = 0
-    TF_NO_DTX = 1
-    TF_AUTO_GAIN_CONTROL = 2
-    TF_ECHO_CANCELLATION = 3
-    TF_NOISE_SUPPRESSION = 4
-    TF_ENHANCED_NOISE_CANCELLATION = 5
-    TF_PRECONNECT_BUFFER = 6
-
-
-# -- models ------------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Codec:
-    mime: str = ""
-    fmtp_line: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Room:
-    sid: str = ""
-    name: str = ""
-    empty_timeout: int = 0
-    departure_timeout: int = 0
-    max_participants: int = 0
-    creation_time: int = 0
-    creation_time_ms: int = 0
-    metadata: str = ""
-    num_participants: int = 0
-    num_publishers: int = 0
-    active_recording: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class VideoLayer:
-    quality: VideoQuality | int = VideoQuality.LOW
-    width: int = 0
-    height: int = 0
-    bitrate: int = 0
-    ssrc: int = 0
-    spatial_layer: int = 0
-    rid: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class SimulcastCodecInfo:
-    mime_type: str = ""
-    mid: str = ""
-    cid: str = ""
-    layers: tuple[VideoLayer, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class TrackInfo:
-    sid: str = ""
-    type: TrackKind | int = TrackKind.AUDIO
-    name: str = ""
-    muted: bool = False
-    width: int = 0
-    height: int = 0
-    simulcast: bool = False
-    source: TrackSource | int = TrackSource.UNKNOWN
-    layers: tuple[VideoLayer, ...] = ()
-    mime_type: str = ""
-    mid: str = ""
-    codecs: tuple[SimulcastCodecInfo, ...] = ()
-    stereo: bool = False
-    disable_red: bool = False
-    encryption: EncryptionType | int = EncryptionType.NONE
-    stream: str = ""
-    audio_features: tuple[AudioTrackFeature | int, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class ParticipantInfo:
-    sid: str = ""
-    identity: str = ""
-    state: ParticipantState | int = ParticipantState.JOINING
-    tracks: tuple[TrackInfo, ...] = ()
-    metadata: str = ""
-    joined_at: int = 0
-    joined_at_ms: int = 0
-    name: str = ""
-    version: int = 0
-    permission: ParticipantPermission | None = None
-    is_publisher: bool = False
-    kind: ParticipantKind | int = ParticipantKind.STANDARD
-    attributes: Mapping[str, str] = field(default_factory=dict)
-    disconnect_reason: DisconnectReason | int = DisconnectReason.UNKNOWN_REASON
-    kind_details: tuple[int, ...] = ()
-    client_protocol: int = 0
-    capabilities: tuple[Capability | int, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class ClientInfo:
-    sdk: int = 0
-    version: str = ""
-    protocol: int = 0
-    os: str = ""
-    os_version: str = ""
-    device_model: str = ""
-    browser: str = ""
-    browser_version: str = ""
-    network: str = ""
-    client_protocol: int = 0
-    capabilities: tuple[Capability | int, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class ClientConfiguration:
-    resume_connection: ClientConfigSetting | int = ClientConfigSetting.UNSET
-    force_relay: ClientConfigSetting | int = ClientConfigSetting.UNSET
-
-
-@dataclass(frozen=True, slots=True)
-class ICEServer:
-    urls: tuple[str, ...] = ()
-    username: str = ""
-    credential: str = field(default="", repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class SpeakerInfo:
-    sid: str = ""
-    level: float = 0.0
-    active: bool = False
 
 
 # -- signalling, both ways ---------------------------------------------------------------------------------------------
@@ -264,6 +143,7 @@ class ConnectionSettings:
     adaptive_stream: bool = False
     subscriber_allow_pause: bool | None = None
     disable_ice_lite: bool = False
+    auto_subscribe_data_track: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,6 +202,65 @@ class UpdateSubscription:
 
 
 @dataclass(frozen=True, slots=True)
+class TrackPermission:
+    participant_sid: str = ""
+    all_tracks: bool = False
+    track_sids: tuple[str, ...] = ()
+    participant_identity: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SubscriptionPermission:
+    all_participants: bool = False
+    track_permissions: tuple[TrackPermission, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateLocalAudioTrack:
+    track_sid: str = ""
+    features: tuple[AudioTrackFeature | int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateLocalVideoTrack:
+    track_sid: str = ""
+    width: int = 0
+    height: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class PublishDataTrackRequest:
+    pub_handle: int = 0
+    name: str = ""
+    encryption: EncryptionType | int = EncryptionType.NONE
+
+
+@dataclass(frozen=True, slots=True)
+class UnpublishDataTrackRequest:
+    pub_handle: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateDataSubscription:
+    @dataclass(frozen=True, slots=True)
+    class Update:
+        track_sid: str = ""
+        subscribe: bool = False
+
+    updates: tuple[Update, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class StoreDataBlobRequest:
+    request_id: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class GetDataBlobRequest:
+    request_id: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class UpdateParticipantMetadata:
     metadata: str = ""
     name: str = ""
@@ -349,13 +288,28 @@ ClientMessage: TypeAlias = (
     | MuteTrackRequest
     | UpdateSubscription
     | LeaveRequest
+    | SubscriptionPermission
     | UpdateParticipantMetadata
+    | UpdateLocalAudioTrack
+    | UpdateLocalVideoTrack
+    | PublishDataTrackRequest
+    | UnpublishDataTrackRequest
+    | UpdateDataSubscription
+    | StoreDataBlobRequest
+    | GetDataBlobRequest
     | Ping
     | LegacyPing
 )
 
 
 # -- from the server ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ICEServer:
+    urls: tuple[str, ...] = ()
+    username: str = ""
+    credential: str = field(default="", repr=False)
 
 
 EncodedParticipant = NewType("EncodedParticipant", bytes)
@@ -463,6 +417,12 @@ class RequestResponse:
     reason: RequestReason | int = RequestReason.OK
     message: str = ""
     add_track: AddTrackRequest | None = None
+    mute: MuteTrackRequest | None = None
+    update_metadata: UpdateParticipantMetadata | None = None
+    update_audio_track: UpdateLocalAudioTrack | None = None
+    update_video_track: UpdateLocalVideoTrack | None = None
+    publish_data_track: PublishDataTrackRequest | None = None
+    unpublish_data_track: UnpublishDataTrackRequest | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -475,6 +435,27 @@ class MediaSectionsRequirement:
 class Pong:
     last_ping_timestamp: int = 0
     timestamp: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class PublishDataTrackResponse:
+    info: DataTrackInfo | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UnpublishDataTrackResponse:
+    info: DataTrackInfo | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DataTrackSubscriberHandles:
+    @dataclass(frozen=True, slots=True)
+    class PublishedDataTrack:
+        publisher_identity: str = ""
+        publisher_sid: str = ""
+        track_sid: str = ""
+
+    sub_handles: Mapping[int, PublishedDataTrack] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -502,6 +483,9 @@ ServerMessage: TypeAlias = (
     | RequestResponse
     | MediaSectionsRequirement
     | Pong
+    | PublishDataTrackResponse
+    | UnpublishDataTrackResponse
+    | DataTrackSubscriberHandles
     | RefreshToken
 )
 

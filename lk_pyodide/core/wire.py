@@ -31,7 +31,15 @@ _REQUEST_FIELDS: dict[type, str] = {
     m.MuteTrackRequest: "mute",
     m.UpdateSubscription: "subscription",
     m.LeaveRequest: "leave",
+    m.SubscriptionPermission: "subscription_permission",
     m.UpdateParticipantMetadata: "update_metadata",
+    m.UpdateLocalAudioTrack: "update_audio_track",
+    m.UpdateLocalVideoTrack: "update_video_track",
+    m.PublishDataTrackRequest: "publish_data_track_request",
+    m.UnpublishDataTrackRequest: "unpublish_data_track_request",
+    m.UpdateDataSubscription: "update_data_subscription",
+    m.StoreDataBlobRequest: "store_data_blob_request",
+    m.GetDataBlobRequest: "get_data_blob_request",
     m.Ping: "ping_req",
 }
 
@@ -55,6 +63,9 @@ _RESPONSES: dict[str, type[m.ServerMessage]] = {
     "request_response": m.RequestResponse,
     "track_subscribed": m.TrackSubscribed,
     "media_sections_requirement": m.MediaSectionsRequirement,
+    "publish_data_track_response": m.PublishDataTrackResponse,
+    "unpublish_data_track_response": m.UnpublishDataTrackResponse,
+    "data_track_subscriber_handles": m.DataTrackSubscriberHandles,
 }
 
 _PACKETS: dict[str, type[m.PacketValue]] = {
@@ -233,14 +244,15 @@ def decode_packet(data: bytes) -> m.DataPacket:
     return dataclasses.replace(_read(packet, m.DataPacket), value=value)
 
 
-def readdress_packet(data: bytes, identity: str, sid: str) -> bytes:
-    """Put a packet's true sender in, and leave the rest of it as it is, whatever kind it is of.
+def readdress_packet(data: bytes, identity: str, sid: str, *, is_reliable: bool) -> bytes:
+    """Put in who sent a packet, and how, and leave the rest of it as it is, whatever it holds.
 
     Raises:
         ProtocolError: the bytes are no DataPacket.
     """
     packet = _parse("DataPacket", data)
     packet.participant_identity, packet.participant_sid = identity, sid
+    packet.kind = 0 if is_reliable else 1
     if packet.WhichOneof("value") == "user":  # older clients look there
         packet.user.participant_identity, packet.user.participant_sid = identity, sid
     return _serialize(packet)
@@ -343,7 +355,7 @@ def _field_codec(hint: Any) -> _FieldCodec:
     if origin is tuple:
         return _repeated_codec(typing.get_args(hint)[0])
     if origin is not None and isinstance(origin, type) and issubclass(origin, Mapping):
-        return _FieldCodec(dict, lambda target, name, value: getattr(target, name).update(value))
+        return _map_codec(typing.get_args(hint)[1])
     kind: Any = _principal(hint)
     if dataclasses.is_dataclass(kind):
         return _FieldCodec(_reader(kind), _fill_message)
@@ -365,6 +377,18 @@ def _repeated_codec(hint: Any) -> _FieldCodec:
             lambda target, name, values: getattr(target, name).extend(encode(value) for value in values),
         )
     return _FieldCodec(tuple, lambda target, name, values: getattr(target, name).extend(values))
+
+
+def _map_codec(hint: Any) -> _FieldCodec:
+    if not dataclasses.is_dataclass(hint):
+        return _FieldCodec(dict, lambda target, name, values: getattr(target, name).update(values))
+    read = _reader(hint)
+
+    def fill(target: Any, name: str, values: Mapping[Any, Any]) -> None:
+        for key, value in values.items():
+            _fill(getattr(target, name)[key], value)  # to look there makes an entry
+
+    return _FieldCodec(lambda values: {key: read(value) for key, value in values.items()}, fill)
 
 
 def _reader(cls: Any) -> Callable[[Any], Any]:

@@ -11,8 +11,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from lk_pyodide.tokens import AccessToken, VideoGrants
+
 LEEWAY = 60.0
 """Seconds by which clocks may differ."""
+
+MAX_NAME, MAX_METADATA, MAX_ATTRIBUTES = 256, 512 * 1024, 64 * 1024
+"""Bytes, as in livekit-server's configuration: of a name, an identity, metadata, all attributes together."""
 
 
 class Refused(Exception):
@@ -46,6 +51,26 @@ class Claims:
     agent: bool = False
 
 
+def renewed(claims: Claims, key: str, secret: str) -> str:
+    """A token that says the same as the one that somebody came with, and what has been changed since.
+
+    livekit-server sends such a token after each change, too (``roommanager.go``, ``OnClaimsChanged``).
+    """
+    grants = VideoGrants(
+        room_join=True,
+        room=claims.room,
+        can_publish=claims.can_publish,
+        can_subscribe=claims.can_subscribe,
+        can_publish_data=claims.can_publish_data,
+        can_publish_sources=claims.can_publish_sources or None,
+        can_update_own_metadata=claims.can_update_own_metadata,
+        hidden=claims.hidden,
+        agent=claims.agent,
+    )
+    token = AccessToken(key, secret).with_identity(claims.identity).with_name(claims.name).with_grants(grants)
+    return token.with_metadata(claims.metadata).with_attributes(claims.attributes).to_jwt()
+
+
 def verify(token: str, secrets: Mapping[str, str], now: float) -> Claims:
     """Check a token to join a room.
 
@@ -62,15 +87,20 @@ def verify(token: str, secrets: Mapping[str, str], now: float) -> Claims:
         header, payload = (json.loads(_decode(part)) for part in signed.split("."))
         given = _decode(signature)
         algorithm, issuer = header["alg"], payload["iss"]
-    except (ValueError, TypeError, KeyError, binascii.Error) as error:
+    except (ValueError, TypeError, KeyError, RecursionError, binascii.Error) as error:
         raise Refused("invalid token") from error
     secret = secrets.get(issuer) if isinstance(issuer, str) else None
     if algorithm != "HS256" or secret is None:
         raise Refused("invalid API key")
     if not hmac.compare_digest(hmac.new(secret.encode(), signed.encode(), hashlib.sha256).digest(), given):
         raise Refused("invalid token: the signature is not the key's")
-    _check_times(payload, now)
-    return _read(payload)
+    try:
+        _check_times(payload, now)
+        claims = _read(payload)
+        _check_sizes(claims)
+    except (ValueError, TypeError, OverflowError) as error:  # whoever has the key can sign anything
+        raise Refused("invalid token") from error
+    return claims
 
 
 def _decode(part: str) -> bytes:
@@ -95,20 +125,33 @@ def _read(payload: Mapping[str, Any]) -> Claims:
     if not isinstance(room, str) or not room:
         raise Refused("room name cannot be empty", 400)
     attributes = payload.get("attributes")
+    can_publish, data = video.get("canPublish") is not False, video.get("canPublishData")
     return Claims(
         identity=identity,
         room=room,
         name=_text(payload.get("name")),
         metadata=_text(payload.get("metadata")),
         attributes={str(k): str(v) for k, v in attributes.items()} if isinstance(attributes, Mapping) else {},
-        can_publish=video.get("canPublish") is not False,
+        can_publish=can_publish,
         can_subscribe=video.get("canSubscribe") is not False,
-        can_publish_data=video.get("canPublishData") is not False,
+        can_publish_data=can_publish if data is None else data is not False,
         can_publish_sources=tuple(map(str, video.get("canPublishSources") or ())),
         can_update_own_metadata=video.get("canUpdateOwnMetadata") is True,
         hidden=video.get("hidden") is True,
         agent=video.get("agent") is True,
     )
+
+
+def _check_sizes(claims: Claims) -> None:
+    for text, limit, what in (
+        (claims.identity, MAX_NAME, "participant identity length"),
+        (claims.room, MAX_NAME, "room name length"),
+        (claims.name, MAX_NAME, "name length"),
+        (claims.metadata, MAX_METADATA, "metadata size"),
+        ("".join(part for pair in claims.attributes.items() for part in pair), MAX_ATTRIBUTES, "attribute size"),
+    ):
+        if len(text.encode()) > limit:
+            raise Refused(f"{what} exceeds limits", 400)
 
 
 def _text(value: object) -> str:

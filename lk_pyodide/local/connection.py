@@ -17,18 +17,15 @@ from lk_pyodide.browser.api import (
 )
 from lk_pyodide.browser.api import SessionDescription as Description
 from lk_pyodide.core import messages as m
-from lk_pyodide.errors import BrowserError, LiveKitError
+from lk_pyodide.errors import LiveKitError
+from lk_pyodide.local.channels import Channels
 from lk_pyodide.local.descriptions import Offer, Sent, finish_answer, read_offer
+from lk_pyodide.local.received import Received
 from lk_pyodide.logging import get_logger
 from lk_pyodide.session.tasks import TaskSet
+from lk_pyodide.types import DisconnectReason
 
 _log = get_logger("local")
-
-RELIABLE, LOSSY = "_reliable", "_lossy"
-LOSSY_HIGH_WATER = 256 * 1024
-"""Bytes that may wait in the lossy channel before packets are dropped."""
-RELIABLE_HIGH_WATER = 16 * 1024 * 1024
-"""Bytes that may wait in the reliable channel before the client, which does not read, is given up."""
 
 
 class ConnectionHandler(Protocol):
@@ -36,10 +33,11 @@ class ConnectionHandler(Protocol):
 
     def tell(self, key: str, message: m.ServerMessage, /) -> None: ...
     def on_connected(self, key: str, /) -> None: ...
-    def on_lost(self, key: str, /) -> None: ...
+    def on_silent(self, key: str, /) -> None: ...
+    def on_lost(self, key: str, reason: DisconnectReason, /) -> None: ...
     def on_media(self, key: str, cid: str, /) -> None: ...
     def on_media_ended(self, key: str, cid: str, /) -> None: ...
-    def on_packet(self, key: str, data: bytes, /) -> None: ...
+    def on_packet(self, key: str, label: str, data: bytes, /) -> None: ...
 
 
 class Connection:
@@ -52,14 +50,15 @@ class Connection:
     """
 
     def __init__(self, browser: Browser, key: str, handler: ConnectionHandler) -> None:
-        self.media: dict[str, MediaTrack] = {}
+        self._browser = browser
+        self.media: dict[str, Received] = {}
         """What the client sends, by what its descriptions call it."""
         self._key = key
         self._handler = handler
         self._pc = browser.new_peer_connection(RtcConfig(), self)
-        self._channels: dict[str, DataChannel] = {}
+        self._channels = Channels(lambda label, data: handler.on_packet(key, label, data), self._give_up)
         self._mids: dict[str, str] = {}  # mid → the client's id of what it sends there
-        self._arrived: dict[str, MediaTrack] = {}  # mid → what the browser receives there
+        self._arrived: dict[str, TrackArrival] = {}  # mid → what the browser receives there
         self._wanted: dict[str, tuple[Sent, MediaTrack]] = {}  # sid → what has to be sent
         self._sent: dict[str, Sent] = {}  # mid → what is sent there
         self._candidates: list[str] | None = []  # until there is a description that they belong to
@@ -94,24 +93,18 @@ class Connection:
     def _ask_for_offer(self) -> None:
         self._handler.tell(self._key, m.MediaSectionsRequirement())
 
-    def carry(self, data: bytes, *, is_reliable: bool) -> None:
-        """Send a data packet; a lossy one is dropped when the channel is full."""
-        channel = self._channels.get(RELIABLE if is_reliable else LOSSY)
-        if channel is None or channel.ready_state != "open":
-            return
-        if not is_reliable and channel.buffered_amount > LOSSY_HIGH_WATER:
-            return
-        if channel.buffered_amount > RELIABLE_HIGH_WATER:
-            _log.warning("a participant does not read its data, and is given up")
-            self._handler.on_lost(self._key)
-            return
-        try:
-            channel.send(data)
-        except BrowserError as error:
-            _log.debug("a data packet was not sent: %s", error)
+    def carry(self, label: str, data: bytes) -> None:
+        """Send something on a data channel: see :meth:`Channels.carry`."""
+        self._channels.carry(label, data)
+
+    def _give_up(self) -> None:
+        self._handler.on_lost(self._key, DisconnectReason.CONNECTION_TIMEOUT)
 
     def close(self) -> None:
         """Let go of everything."""
+        for received in self.media.values():
+            received.close()
+        self.media.clear()
         self._pc.close()
         self._tasks.cancel()
 
@@ -128,7 +121,7 @@ class Connection:
                 await self._pc.set_local_description(Description("answer", answer))
             except LiveKitError as error:
                 _log.warning("an offer could not be answered: %s", error)
-                self._handler.on_lost(self._key)
+                self._handler.on_lost(self._key, DisconnectReason.STATE_MISMATCH)
                 return
             candidates, self._candidates = self._candidates or [], None
             for candidate in candidates:
@@ -167,12 +160,16 @@ class Connection:
         """Tell the room which tracks have come, and which have gone, since the last offer."""
         for mid, cid in before.items():
             if self._mids.get(mid) != cid:
-                self.media.pop(cid, None)
+                self._let_go(cid)
                 self._handler.on_media_ended(self._key, cid)
         for mid, cid in self._mids.items():
             if cid not in self.media and mid in self._arrived:
-                self.media[cid] = self._arrived[mid]
+                self.media[cid] = Received(self._browser, self._arrived[mid])
                 self._handler.on_media(self._key, cid)
+
+    def _let_go(self, cid: str) -> None:
+        if (received := self.media.pop(cid, None)) is not None:
+            received.close()
 
     # -- from the peer connection --
 
@@ -180,8 +177,10 @@ class Connection:
         """The connection came up, or broke."""
         if state == "connected":
             self._handler.on_connected(self._key)
+        elif state == "disconnected":
+            self._handler.on_silent(self._key)
         elif state in ("failed", "closed"):
-            self._handler.on_lost(self._key)
+            self._give_up()
 
     def on_ice_candidate(self, candidate: str) -> None:
         """A way to the host."""
@@ -190,42 +189,8 @@ class Connection:
 
     def on_track(self, arrival: TrackArrival) -> None:
         """Media of the client; :meth:`_tell_media` looks whose."""
-        self._arrived[arrival.mid] = arrival.track
+        self._arrived[arrival.mid] = arrival
 
     def on_data_channel(self, channel: DataChannel) -> DataChannelHandler | None:
         """The client's channels carry both ways."""
-        if channel.label not in (RELIABLE, LOSSY):
-            return _Ignored()
-        self._channels[channel.label] = channel
-        return _Packets(self)
-
-    def on_data(self, data: bytes | str) -> None:
-        """A message on a data channel."""
-        if isinstance(data, bytes):
-            self._handler.on_packet(self._key, data)
-
-
-class _Packets:
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-
-    def on_open(self) -> None: ...
-
-    def on_message(self, data: bytes | str) -> None:
-        self._connection.on_data(data)
-
-    def on_buffered_amount_low(self) -> None: ...
-
-    def on_close(self) -> None: ...
-
-
-class _Ignored:
-    """A channel of the client's that this server has no use for."""
-
-    def on_open(self) -> None: ...
-
-    def on_message(self, data: bytes | str) -> None: ...
-
-    def on_buffered_amount_low(self) -> None: ...
-
-    def on_close(self) -> None: ...
+        return self._channels.accept(channel)

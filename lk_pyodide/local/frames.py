@@ -1,6 +1,7 @@
 """What tabs say to one another on the BroadcastChannel of an address: a line of JSON, then bytes.
 
-Everybody of this origin can say anything there. The origin is the trust boundary; what is malformed is dropped.
+Everybody of this origin can say anything there, also in another's name: the origin is the trust boundary. What is
+malformed is dropped.
 """
 
 from __future__ import annotations
@@ -10,6 +11,10 @@ from dataclasses import dataclass
 
 MAX_FRAME = 2 * 1024 * 1024
 """Bytes, livekit-server's limit for a signalling message."""
+MAX_HEAD = 256
+"""Bytes of the line of JSON."""
+MAX_NAME = 64
+"""Characters of a name."""
 
 EVERYONE = "*"
 
@@ -40,7 +45,7 @@ def decode(data: bytes) -> Frame | None:
     """Read a frame; None for what is none."""
     if len(data) > MAX_FRAME:
         return None
-    line, separator, payload = data.partition(b"\n")
+    line, separator, _ = data[:MAX_HEAD].partition(b"\n")
     try:
         head = json.loads(line) if separator else None
     except ValueError:
@@ -48,7 +53,9 @@ def decode(data: bytes) -> Frame | None:
     if not isinstance(head, list) or len(head) != 3 or not all(isinstance(part, str) for part in head):
         return None
     sender, to, kind = head
-    return Frame(sender, to, kind, payload)
+    if not 0 < len(sender) <= MAX_NAME or sender == EVERYONE:
+        return None
+    return Frame(sender, to, kind, data[len(line) + 1 :])
 
 
 def split_code(payload: bytes, default: int) -> tuple[int, str]:
@@ -62,9 +69,9 @@ def lock_of_host(address: str) -> str:
     return f"lk_pyodide local host {address}"
 
 
-def lock_of_client(key: str) -> str:
-    """A connection's client holds this lock as long as it lives."""
-    return f"lk_pyodide local client {key}"
+def lock_of(name: str) -> str:
+    """Whoever speaks under this name, host or client, holds this lock as long as it lives."""
+    return f"lk_pyodide local member {name}"
 
 
 def channel_of(address: str) -> str:

@@ -1,12 +1,12 @@
 """``local://``: the way to a server that is one of the tabs, and the choice of that tab.
 
-Every tab that uses an address asks for the address's lock. Who gets it is the server, as long as it uses the address
-itself; then the next one is.
+Every tab that uses an address asks for the address's lock. Who gets it is the server, as long as anybody uses the
+address; when it goes, the next one is, and everybody joins anew there. A tab that is frozen cannot let go of the lock:
+who waits for its answer in vain takes the lock away.
 """
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from weakref import WeakKeyDictionary
 
@@ -15,6 +15,7 @@ from lk_pyodide.local import frames
 from lk_pyodide.local.host import Host
 from lk_pyodide.local.socket import LocalSocket
 from lk_pyodide.logging import get_logger
+from lk_pyodide.session.tasks import TaskSet
 
 _log = get_logger("local")
 
@@ -40,18 +41,32 @@ class LocalNetwork:
     def open_websocket(self, url: str, handler: WebSocketHandler, /) -> LocalSocket:
         """Open what stands for a WebSocket; this tab then stands for election."""
         candidate = _candidate(self._browser, self._address)
-        socket = LocalSocket(self._browser, self._address, url, handler, self._closed)
+        socket = LocalSocket(self._browser, self._address, url, handler, self)
         candidate.sockets.add(socket)
         return socket
 
     async def fetch(
-        self, url: str, /, *, method: str = "GET", headers: Mapping[str, str] | None = None, timeout: float = 5.0
+        self,
+        url: str,
+        /,
+        *,
+        method: str = "GET",
+        headers: Mapping[str, str] | None = None,
+        body: str | None = None,
+        timeout: float = 5.0,
     ) -> FetchResult:
         """Tell why the last socket was refused, which is all that one asks here."""
         status, text = frames.split_code(self._refusal, 200)
         return FetchResult(status, text)
 
-    def _closed(self, socket: LocalSocket) -> None:
+    # -- from the sockets --
+
+    def on_unanswered(self, socket: LocalSocket) -> None:
+        """Nobody answers."""
+        _candidate(self._browser, self._address).take_over()
+
+    def on_closed(self, socket: LocalSocket) -> None:
+        """A socket is closed."""
         self._refusal = socket.refusal
         _candidate(self._browser, self._address).leave(socket)
 
@@ -78,27 +93,40 @@ class Candidate:
         self._browser = browser
         self._address = address
         self._host: Host | None = None
-        self._task = asyncio.get_running_loop().create_task(self._serve())
+        self._tasks = TaskSet()
+        self._standing = self._tasks.spawn(self._stand())
 
     @property
     def is_over(self) -> bool:
         """Whether it stands for election no more."""
-        return self._task.done() or self._task.cancelling() > 0
+        return self._standing.done() or self._standing.cancelling() > 0
 
     def leave(self, socket: LocalSocket) -> None:
         """A socket is closed."""
         self.sockets.discard(socket)
         self._look()
 
+    def take_over(self) -> None:
+        """The host is silent: be it oneself. Nothing happens if we are."""
+        if self._host is None and not self.is_over:
+            _log.info("the server of local://%s does not answer: this tab takes its place", self._address)
+            self._standing.cancel()
+            self._standing = self._tasks.spawn(self._stand(steal=True))
+
     def _look(self) -> None:
         if not self.sockets and (self._host is None or self._host.is_idle):
-            self._task.cancel()
+            self._standing.cancel()
 
-    async def _serve(self) -> None:
-        lock = await self._browser.request_lock(frames.lock_of_host(self._address))
-        self._host = Host(self._browser, self._address, KEYS, self._look)
-        try:
-            await asyncio.get_running_loop().create_future()  # until it is cancelled
-        finally:
-            self._host.close()
-            lock.release()
+    async def _stand(self, *, steal: bool = False) -> None:
+        while True:
+            lock = await self._browser.request_lock(frames.lock_of_host(self._address), steal=steal)
+            steal = False
+            try:
+                async with Host.serving(self._browser, self._address, KEYS, self._look) as self._host:
+                    await lock.lost()
+            finally:
+                self._host = None
+                lock.release()
+            _log.info("another tab has taken the place of the server of local://%s", self._address)
+            if not self.sockets:
+                return

@@ -4,12 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable
+from typing import Protocol
 
 from lk_pyodide.browser.api import BroadcastChannel, Browser, Lock, WebSocketHandler
 from lk_pyodide.browser.guard import call, check_close
 from lk_pyodide.local import frames
 from lk_pyodide.local.frames import EVERYONE, Frame
+from lk_pyodide.session.tasks import TaskSet
+
+PATIENCE = 4.0
+"""Seconds after which a host that does not answer is taken for frozen. A tab may be that slow while it loads Python."""
+
+
+class SocketOwner(Protocol):
+    """Who opened the socket."""
+
+    def on_unanswered(self, socket: LocalSocket, /) -> None:
+        """Nobody has answered for a while."""
+        ...
+
+    def on_closed(self, socket: LocalSocket, /) -> None:
+        """It is closed, by whomever."""
+        ...
 
 
 class LocalSocket:
@@ -20,17 +36,10 @@ class LocalSocket:
         address: what the host is known by.
         url: with the token and the join request.
         handler: hears what happens.
-        on_closed: told when it is closed, by whomever.
+        owner: hears that nobody answers, and of the end.
     """
 
-    def __init__(
-        self,
-        browser: Browser,
-        address: str,
-        url: str,
-        handler: WebSocketHandler,
-        on_closed: Callable[[LocalSocket], object],
-    ) -> None:
+    def __init__(self, browser: Browser, address: str, url: str, handler: WebSocketHandler, owner: SocketOwner) -> None:
         self.refusal = b""
         self._browser = browser
         self._key = secrets.token_hex(8)
@@ -38,13 +47,33 @@ class LocalSocket:
         self._handler: WebSocketHandler | None = handler
         self._channel: BroadcastChannel | None = browser.open_broadcast_channel(frames.channel_of(address), self)
         self._host = ""  # nobody has let us in yet
-        self._on_closed = on_closed
+        self._owner = owner
         self._lock: Lock | None = None
-        self._opening = asyncio.get_running_loop().create_task(self._open())
+        self._patience: asyncio.TimerHandle | None = None
+        self._tasks = TaskSet()
+        self._tasks.spawn(self._open())
 
     async def _open(self) -> None:
-        self._lock = await self._browser.request_lock(frames.lock_of_client(self._key))
+        self._lock = await self._browser.request_lock(frames.lock_of(self._key))
+        self._knock()
+
+    def _knock(self) -> None:
+        """Ask whoever is the host to be let in."""
         self._post(EVERYONE, frames.OPEN, self._url.encode())
+        self._set_patience(True)
+
+    def _set_patience(self, waiting: bool) -> None:
+        if self._patience is not None:
+            self._patience.cancel()
+            self._patience = None
+        if waiting:
+            self._patience = asyncio.get_running_loop().call_later(PATIENCE, self._owner.on_unanswered, self)
+
+    async def _outlive_host(self, name: str) -> None:
+        """The host holds its lock as long as it lives: when we get it, the host has gone."""
+        lock = await self._browser.request_lock(frames.lock_of(name))
+        lock.release()
+        self._end(1006, "the host has gone")
 
     def send(self, data: bytes, /) -> None:
         """Queue one frame; ignored before it is open, and when it is closed."""
@@ -73,30 +102,30 @@ class LocalSocket:
     def on_broadcast(self, data: bytes) -> None:
         """Somebody said something."""
         frame = frames.decode(data)
-        if frame is None or frame.to not in (self._key, EVERYONE) or self._handler is None:
+        if frame is None or self._handler is None:
             return
-        if frame.kind == frames.HOST:
-            self._on_host(frame.sender)
-        elif frame.to != self._key or (self._host and frame.sender != self._host):
-            return
-        elif frame.kind == frames.OPENED and not self._host:
-            self._host = frame.sender
-            call(self._handler.on_open)
-        elif frame.kind == frames.REFUSED and not self._host:
-            self.refusal = frame.payload
-            self._end(1006, "")
-        elif frame.kind == frames.DATA and self._host:
-            call(self._handler.on_message, frame.payload)
-        elif frame.kind == frames.CLOSE and self._host:
-            self._end(*frames.split_code(frame.payload, 1005))
-
-    def _on_host(self, name: str) -> None:
-        """A host has begun: the one that we wait for, or another in place of ours."""
-        if not self._host:
+        if frame.kind == frames.HOST and frame.to == EVERYONE and not self._host:
             if self._lock is not None:
-                self._post(EVERYONE, frames.OPEN, self._url.encode())
-        elif name != self._host:
-            self._end(1006, "the host has gone")
+                self._knock()
+        elif frame.to == self._key and self._host in ("", frame.sender):
+            self._hear(frame, self._handler)
+
+    def _hear(self, frame: Frame, handler: WebSocketHandler) -> None:
+        match frame.kind:
+            case frames.OPENED if not self._host:
+                self._host = frame.sender
+                self._set_patience(False)
+                self._tasks.spawn(self._outlive_host(frame.sender))
+                call(handler.on_open)
+            case frames.REFUSED if not self._host:
+                self.refusal = frame.payload
+                self._end(1006, "")
+            case frames.DATA if self._host:
+                call(handler.on_message, frame.payload)
+            case frames.CLOSE if self._host:
+                self._end(*frames.split_code(frame.payload, 1005))
+            case _:
+                pass
 
     def _end(self, code: int, reason: str) -> None:
         handler = self._handler
@@ -107,6 +136,7 @@ class LocalSocket:
     def _release(self) -> None:
         self._handler = None
         self._host = ""
+        self._set_patience(False)
         channel, self._channel = self._channel, None
         if channel is None:
             return
@@ -114,5 +144,5 @@ class LocalSocket:
         lock, self._lock = self._lock, None
         if lock is not None:
             lock.release()
-        self._opening.cancel()
-        self._on_closed(self)
+        self._tasks.cancel()
+        self._owner.on_closed(self)

@@ -13,7 +13,7 @@ from lk_pyodide.browser.api import DataChannel, DataChannelHandler, DataChannelI
 from lk_pyodide.core import wire
 from lk_pyodide.core.messages import DataPacket
 from lk_pyodide.core.reliable import MAX_PACKET_SIZE, DuplicateFilter, ReliableSequence
-from lk_pyodide.errors import BrowserError, DeadlineExceeded, ProtocolError, PublishDataError, RoomDisconnectedError
+from lk_pyodide.errors import BrowserError, DeadlineExceeded, LiveKitError, ProtocolError, PublishDataError
 from lk_pyodide.logging import get_logger
 from lk_pyodide.types import DataPacketKind
 
@@ -102,11 +102,11 @@ class Channels:
         if self._filter.accepts(packet, asyncio.get_running_loop().time()):
             self._handler.on_packet(packet)
 
-    def close(self) -> None:
+    def close(self, error: LiveKitError) -> None:
         """Everyone who waits to send is told."""
         self._closed = True
         for outgoing in self._out.values():
-            outgoing.end()
+            outgoing.end(error)
 
 
 def _checked(data: bytes, spare: int = 0) -> bytes:
@@ -144,7 +144,7 @@ class _Outgoing(_Incoming):
         self.turn = asyncio.Lock()
         self._open = asyncio.Event()
         self._low = asyncio.Event()
-        self._ended = False
+        self._ended: LiveKitError | None = None
 
     @property
     def full(self) -> bool:
@@ -173,11 +173,11 @@ class _Outgoing(_Incoming):
             raise PublishDataError(f"the browser refused a data packet: {error}") from error
 
     def _check(self) -> None:
-        if self._ended:
-            raise RoomDisconnectedError("the data channel is closed")
+        if self._ended is not None:
+            raise self._ended
 
-    def end(self) -> None:
-        self._ended = True
+    def end(self, error: LiveKitError) -> None:
+        self._ended = self._ended or error
         self._open.set()
         self._low.set()
 
@@ -188,4 +188,4 @@ class _Outgoing(_Incoming):
         self._low.set()
 
     def on_close(self) -> None:
-        self.end()
+        self.end(PublishDataError("the data channel is closed"))

@@ -77,11 +77,15 @@ class Link:
         try:
             await self._wait(self._opened, timeout, "the signalling connection did not open")
             if last_words:
-                self._socket.set_last_words(wire.encode_request(LEAVE))
+                self._prepare_last_words()
             return await self._wait(self._joined, FIRST_MESSAGE_TIMEOUT, "the server did not answer the join")
         except BaseException:
             self.close()
             raise
+
+    def _prepare_last_words(self) -> None:
+        if self._socket is not None:  # it may have opened and closed in one turn
+            self._socket.set_last_words(wire.encode_request(LEAVE))
 
     @staticmethod
     async def _wait(future: asyncio.Future[_T], timeout: float, what: str) -> _T:

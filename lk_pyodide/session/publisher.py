@@ -9,9 +9,16 @@ from lk_pyodide.browser.api import Encoding, MediaTrack, Sender, SenderInit
 from lk_pyodide.core.messages import AddTrackRequest, RequestReason, RequestResponse, TrackInfo, TrackPublishedResponse
 from lk_pyodide.core.publishing import Layer, PublishPlan
 from lk_pyodide.core.sdp import SentVideo
-from lk_pyodide.errors import DeadlineExceeded, NegotiationError, PublishTrackError, RoomDisconnectedError
+from lk_pyodide.errors import (
+    ConnectionLostError,
+    DeadlineExceeded,
+    LiveKitError,
+    NegotiationError,
+    PublishTrackError,
+    RoomDisconnectedError,
+)
 from lk_pyodide.logging import get_logger
-from lk_pyodide.session.tasks import TaskSet, Waiters, within
+from lk_pyodide.session.tasks import Waiters, within
 from lk_pyodide.session.transport import Transport
 from lk_pyodide.types import TrackKind, TrackSource
 
@@ -22,7 +29,7 @@ ADD_TRACK_TIMEOUT = 10.0
 
 
 class PublisherPort(Protocol):
-    """What publishing needs of the session."""
+    """What publishing needs of the connection."""
 
     @property
     def publisher(self) -> Transport: ...
@@ -33,13 +40,11 @@ class PublisherPort(Protocol):
         """Whether the server has said which codecs it takes, so that nobody has to wait for its choice."""
         ...
 
-    @property
-    def tasks(self) -> TaskSet: ...
     def send_request(self, message: AddTrackRequest, /) -> None: ...
 
 
 class Publisher:
-    """Publishes tracks over one session."""
+    """Publishes tracks over one connection."""
 
     def __init__(self, port: PublisherPort) -> None:
         self._port = port
@@ -55,6 +60,7 @@ class Publisher:
 
         Raises:
             PublishTrackError: the server refused (403), was silent (408), or negotiation failed (500).
+            ConnectionLostError: the connection broke meanwhile.
         """
         cid = plan.request.cid
         answer = self._answers.expect(cid)
@@ -91,7 +97,7 @@ class Publisher:
         transport.remove_sender(sender, track_id)
         try:
             await transport.negotiate(self._port.negotiation_timeout)
-        except NegotiationError as error:
+        except (NegotiationError, ConnectionLostError) as error:
             _log.warning("the server was not told of an unpublished track: %s", error)
 
     def on_published(self, response: TrackPublishedResponse) -> None:
@@ -107,7 +113,7 @@ class Publisher:
         text = response.message or f"the server refused the track ({response.reason!r})"
         return self._answers.fail(response.add_track.cid, PublishTrackError(text, status))
 
-    def close(self, error: RoomDisconnectedError) -> None:
+    def close(self, error: LiveKitError) -> None:
         """Everyone who waits is told."""
         self._answers.fail_all(error)
 
@@ -118,7 +124,7 @@ def _translated(error: BaseException) -> BaseException:
             return PublishTrackError(str(error), 408)
         case NegotiationError():
             return PublishTrackError(f"the track could not be negotiated: {error}")
-        case asyncio.CancelledError() | PublishTrackError() | RoomDisconnectedError():
+        case asyncio.CancelledError() | PublishTrackError() | RoomDisconnectedError() | ConnectionLostError():
             return error
         case _:
             return PublishTrackError(f"the browser could not send the track: {error}")

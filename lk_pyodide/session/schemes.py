@@ -14,7 +14,14 @@ class Network(Protocol):
 
     def open_websocket(self, url: str, handler: WebSocketHandler, /) -> WebSocket: ...
     async def fetch(
-        self, url: str, /, *, method: str = "GET", headers: Mapping[str, str] | None = None, timeout: float = 5.0
+        self,
+        url: str,
+        /,
+        *,
+        method: str = "GET",
+        headers: Mapping[str, str] | None = None,
+        body: str | None = None,
+        timeout: float = 5.0,
     ) -> FetchResult: ...
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable
 from typing import Protocol, TypeVar
 
@@ -19,7 +20,7 @@ from lk_pyodide.browser.api import SessionDescription as Description
 from lk_pyodide.core import sdp
 from lk_pyodide.core.messages import SessionDescription, SignalTarget, TrickleRequest
 from lk_pyodide.core.negotiation import Negotiation
-from lk_pyodide.errors import BrowserError, LiveKitError, NegotiationError, RoomDisconnectedError
+from lk_pyodide.errors import BrowserError, LiveKitError, NegotiationError
 from lk_pyodide.logging import get_logger
 from lk_pyodide.session.tasks import TaskSet, Waiters
 
@@ -66,6 +67,8 @@ class Transport:
         self._candidates: list[str] = []
         self._has_remote = False
         self._closed = False
+        self.has_candidates = False
+        """Whether the browser has found any address of its own."""
 
     # -- offering --
 
@@ -195,13 +198,17 @@ class Transport:
         """Whether media can flow."""
         return self.pc.connection_state == "connected"
 
-    async def close(self) -> None:
-        """Close for good."""
+    async def close(self, error: LiveKitError) -> None:
+        """Close for good.
+
+        Args:
+            error: for who waits for an answer.
+        """
         self._closed = True
         if self._due is not None:
             self._due.cancel()
             self._due = None
-        self._answers.fail_all(RoomDisconnectedError())
+        self._answers.fail_all(error)
         self.pc.close()
         await self._tasks.close()
 
@@ -213,7 +220,8 @@ class Transport:
         self._handler.on_transport_state(self, state)
 
     def on_ice_candidate(self, candidate: str) -> None:
-        """The browser found a candidate."""
+        """The browser found a candidate; an empty one, of Firefox, says that there are no more."""
+        self.has_candidates = self.has_candidates or bool(json.loads(candidate).get("candidate"))
         self._handler.send_signal(TrickleRequest(candidate, self.target))
 
     def on_track(self, arrival: TrackArrival) -> None:

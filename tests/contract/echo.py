@@ -100,6 +100,8 @@ def make_app() -> web.Application:
         if "slow" in request.query:
             await asyncio.sleep(60)  # the client goes first: aiohttp then cancels this
         text = f"hello {request.method} {request.headers.get('x-test', '')}"
+        if request.body_exists:
+            text += f" {request.headers.get('content-type')} {(await request.read()).decode()}"
         return web.Response(text=text, status=int(request.query.get("status", 200)), headers=headers)
 
     app = web.Application()

@@ -67,6 +67,8 @@ async def _say_hello(request: FakeRequest) -> FetchResult:
     if "slow" in query:
         await asyncio.Event().wait()
     text = f"hello {request.method} {request.headers.get('x-test', '')}"
+    if request.body is not None:
+        text += f" {request.headers.get('content-type')} {request.body}"
     return FetchResult(int(query.get("status", ["200"])[0]), text)
 
 

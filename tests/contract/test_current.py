@@ -25,7 +25,7 @@ def _pretend(names: Sequence[str], monkeypatch: pytest.MonkeyPatch) -> None:
     js, ffi = ModuleType("js"), ModuleType("pyodide.ffi")
     for name in names:
         setattr(js, name, object())
-    for name in ("JsException", "JsProxy"):
+    for name in ("JsBuffer", "JsException", "JsProxy"):
         setattr(ffi, name, type(name, (Exception,), {}))
     monkeypatch.setattr(sys, "platform", "emscripten")
     monkeypatch.setitem(sys.modules, "js", js)

@@ -179,6 +179,20 @@ async def test_plays_livekit_server() -> None:
     assert client.get_open() == server.get_open() == []
 
 
+async def test_no_network_interface() -> None:
+    """What Chromium was seen to do: no candidates, and connections that remain new."""
+    browser = FakeBrowser()
+    browser.network.has_interface = False
+    with Closer() as closer:
+        first, second = closer.peers(browser)
+        first.pc.create_data_channel("x", DataChannelInit(), ChannelLog())
+        await first.negotiate()
+        await settle()
+        for peer in (first, second):
+            assert (peer.get("candidate"), peer.get("state")) == ([], [])
+            assert peer.pc.connection_state == "new"
+
+
 async def test_cut_and_restart() -> None:
     """Nothing passes a cut; an ICE restart heals it, and what waited arrives, once and in order."""
     browser = FakeBrowser()
@@ -358,10 +372,11 @@ async def test_page_and_http() -> None:
     browser.respond("http://host/bad", BrowserError("Failed to fetch", "TypeError"))
     browser.respond("http://host/call", lambda request: FetchResult(201, request.headers["a"]))
     assert (await browser.fetch("http://host/x")).text == "ok"
-    assert (await browser.fetch("http://host/call", headers={"a": "b"})).text == "b"
+    assert (await browser.fetch("http://host/call", method="PUT", headers={"a": "b"}, body="c")).text == "b"
     with pytest.raises(BrowserError):
         await browser.fetch("http://host/bad")
     assert [request.url for request in browser.fetched] == ["http://host/x", "http://host/call", "http://host/bad"]
+    assert [(request.method, request.body) for request in browser.fetched[:2]] == [("GET", None), ("PUT", "c")]
 
 
 async def test_same_every_time() -> None:

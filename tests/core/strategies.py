@@ -36,7 +36,7 @@ MESSAGES: list[type] = [
 
 
 def descriptor(cls: type) -> Descriptor:
-    """The protobuf message that a dataclass stands for."""
+    """The protobuf message that a dataclass stands for; one inside another has its name from there."""
     found: Descriptor = wire._pool().FindMessageTypeByName(f"livekit.{cls.__qualname__}")
     return found
 
@@ -73,7 +73,9 @@ def values(hint: Any, field: FieldDescriptor) -> st.SearchStrategy[Any]:
     if origin is tuple:
         return st.lists(values(arguments[0], field), max_size=3).map(tuple)
     if origin is Mapping:
-        return st.dictionaries(st.text(max_size=5), st.text(max_size=5), max_size=3)
+        assert field.message_type is not None
+        key, value = field.message_type.fields
+        return st.dictionaries(values(arguments[0], key), values(arguments[1], value), max_size=3)
     if origin in (types.UnionType, typing.Union):
         return st.one_of(*(_union_member(argument, field, arguments) for argument in arguments))
     if dataclasses.is_dataclass(hint) and isinstance(hint, type):

@@ -99,7 +99,11 @@ def test_each_field_is_in_the_schema_with_a_type_that_fits(cls: type, name: str)
     assert (origin is Mapping) == is_map
     assert (origin in (tuple, Mapping)) == field.is_repeated
     if of_messages is not None and is_map:
-        assert [part.type for part in of_messages.fields] == [FieldDescriptor.TYPE_STRING] * 2
+        for part, part_hint in zip(of_messages.fields, typing.get_args(hint), strict=True):
+            if dataclasses.is_dataclass(part_hint):
+                assert part.message_type is not None and part.message_type.name == getattr(part_hint, "__name__", "")
+            else:
+                assert part.type in SCALARS[part_hint]
         return
     kind: Any = wire._principal(typing.get_args(hint)[0] if origin is tuple else hint)
     if dataclasses.is_dataclass(kind):

@@ -1,42 +1,29 @@
 """Rooms without a backend in real browsers: two tabs of one browser, one of which is the server."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import contextlib
+from collections.abc import AsyncIterator, Callable
 
 import pytest
 import pytest_asyncio
 
-from lk_pyodide import AccessToken, VideoGrants
-from tests.harness.js_peer import JsPeer
+from tests.harness.chromium import Chromium
+from tests.harness.firefox import Firefox
 from tests.harness.pages import Browser
-from tests.harness.paths import HARNESS
-from tests.harness.peers import AT_ONCE, Peer, RpcOutcome
+from tests.harness.peers import AT_ONCE, EventRecord, Peer, PeerTimeout, RpcOutcome
 from tests.harness.py_peer import PyPeer
 from tests.harness.python_page import PythonPage
 from tests.harness.site import Site
+from tests.harness.venues import UNTIL_NO_LOCAL_SERVER, LocalJsPeer, LocalServer
+from tests.inpage import connecting
 
-URL = "local://"
-
-
-def _token(identity: str, room: str) -> str:
-    """By the development key, the one that rooms without a backend know."""
-    grants = VideoGrants(room_join=True, room=room, can_update_own_metadata=True)
-    return AccessToken().with_identity(identity).with_grants(grants).to_jwt()
-
-
-_UNTIL_UNLOCKED = """(async () => {
-  for (;;) {
-    const {held, pending} = await navigator.locks.query();
-    if (![...held, ...pending].some(({name}) => name.startsWith("lk_pyodide local"))) return;
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-})()"""
+URL = LocalServer.url
+_token = LocalServer().token
 
 
 async def _server_gone(tab: PythonPage) -> None:
-    """The tab that is the server goes on until everyone has left, also those who left before."""
     async with asyncio.timeout(10):
-        await tab.page.evaluate(_UNTIL_UNLOCKED)
+        await tab.page.evaluate(UNTIL_NO_LOCAL_SERVER)
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -53,6 +40,47 @@ async def tabs(browser: Browser, site: Site, room_name: str) -> AsyncIterator[tu
     for peer in peers:
         await peer.end()
     for page in pages:
+        await page.close()
+
+
+_TONE = """navigator.mediaDevices.getUserMedia = async () => {
+  globalThis.audio = new AudioContext();
+  const tone = new OscillatorNode(audio);
+  const {stream} = tone.connect(new GainNode(audio, {gain: 0.5})).connect(new MediaStreamAudioDestinationNode(audio));
+  tone.start();
+  return stream;
+}"""
+"""A microphone whose sound does not stop, as Firefox's: Chromium's own only beeps."""
+
+
+@pytest.mark.timeout(240)
+async def test_who_speaks(browser: Browser, site: Site, room_name: str) -> None:
+    """Two talk by way of a tab that does not listen to either; that, too, is told only of whom it hears."""
+    pages = [await browser.new_page() for _ in range(3)]
+    tabs = [PythonPage(page, site) for page in pages]
+    if browser.name == "chromium":
+        await pages[1].preload(_TONE)
+    for tab in tabs:
+        await tab.boot()
+    ada, ben, eve = map(PyPeer, tabs)
+    await ada.connect(URL, _token("ada", room_name), auto_subscribe=False)
+    await ben.connect(URL, _token("ben", room_name))
+    await eve.connect(URL, _token("eve", room_name))
+    await ben.set_microphone(True)
+    await eve.wait_audio("ben")
+    for peer in (ben, eve):
+        await peer.wait_latest("active_speakers_changed", ["ben"])
+    await eve.wait_remote("ben", lambda remote: remote.quality == "excellent", 15, "quality")
+    await ben.mute("microphone")
+    for peer in (ben, eve):
+        await peer.wait_latest("active_speakers_changed", [""])
+    assert "active_speakers_changed" not in [event.name for event in await ada.events()]
+    for peer in (eve, ben, ada):
+        await peer.disconnect()
+    await _server_gone(tabs[0])
+    await pages[1].evaluate("globalThis.audio?.close()")
+    for peer, page in zip((ada, ben, eve), pages, strict=True):
+        await peer.end()
         await page.close()
 
 
@@ -92,16 +120,111 @@ async def test_two_tabs_are_a_call(tabs: tuple[PyPeer, PyPeer]) -> None:
     assert await tabs[0].wait_gone("ben") < AT_ONCE
 
 
+_NONSENSE = """(async () => {
+  const channel = new BroadcastChannel("lk_pyodide local ");
+  const encoder = new TextEncoder();
+  const frame = (head, payload = "") => encoder.encode(JSON.stringify(head) + "\\n" + payload);
+  const messages = [
+    "text", 1, null, undefined, {byteLength: 1}, [1], new Date(), new ArrayBuffer(0), new Float64Array(3),
+    crypto.getRandomValues(new Uint8Array(999)), encoder.encode("[".repeat(200000) + "\\n"), new Uint8Array(3 << 20),
+    frame("host"), frame(["a", "*", 1]), frame(["a", "*", "host", "more"]), frame(["*", "*", "open"]),
+    frame(["a", "*", "unknown"]), frame(["a", "*", "open"]), frame(["b", "*", "open"], "http://["),
+    frame(["c", "*", "open"], "/rtc/v1?access_token=e30.e30.e30&join_request=AAAA"),
+    frame(["d", "*", "open"], "/rtc/v1?access_token=" + ".".repeat(1000)),
+    frame(["e", "*", "data"], "nobody has let me in"), frame(["f", "*", "close"], "1000 "),
+    frame(["g", "*", "opened"]), frame(["h", "*", "refused"], "401 no"), frame(["i", "*", "close"]),
+  ];
+  for (const message of messages) channel.postMessage(message);
+  channel.close();
+})()"""
+
+
+@pytest.mark.timeout(240)
+async def test_another_tab_talks_nonsense(tabs: tuple[PyPeer, PyPeer], browser: Browser, site: Site) -> None:
+    """Whatever it says on the channel: nothing happens to the others, nor goes wrong unseen in their pages."""
+    await tabs[0].wait_event("participant_active")
+    before = [len(_but_quality(await peer.events())) for peer in tabs]
+    page = await browser.new_page()
+    await page.goto(site.url("/blank.html"))
+    for _ in range(3):
+        await page.evaluate(_NONSENSE)
+    for number, (one, other) in enumerate([tabs, tabs[::-1]]):
+        await one.publish_data(b"%d" % number, topic="after")
+        await other.wait_data(lambda got: got.topic == "after")
+    for peer, seen in zip(tabs, before, strict=True):
+        events = _but_quality(await peer.events())[seen:]
+        assert [event.name for event in events] == ["data_received"], events
+        assert [line for line in peer.page.page.console if "a handler raised" in line] == []
+    await page.close()
+
+
+def _but_quality(events: list[EventRecord]) -> list[EventRecord]:
+    return [event for event in events if event.name != "connection_quality_changed"]
+
+
+@pytest.mark.parametrize(
+    "browser_without",
+    [
+        pytest.param(lambda: Chromium("--webrtc-ip-handling-policy=disable_non_proxied_udp"), id="chromium"),
+        pytest.param(lambda: Firefox(**{"media.peerconnection.ice.no_host": True}), id="firefox"),
+    ],
+)
+@pytest.mark.browser
+@pytest.mark.timeout(150)
+async def test_no_network_interface(browser_without: Callable[[], Chromium | Firefox], site: Site) -> None:
+    """A browser that finds no address of its own says so within 5 s."""
+    async with browser_without() as browser:
+        page = await PythonPage.open(browser, site)
+        ended = await page.run(connecting.attempt, url=URL, token=_token("ada", "nowhere"))
+        print(f"{browser.name}: said after {ended['seconds']:.1f} s")
+        assert (ended["error"], ended["reason"]) == ("ConnectError", "TIMEOUT")
+        assert "no network interface" in ended["message"]
+        assert ended["seconds"] < 15
+        await page.close()
+
+
+@pytest.mark.timeout(240)
+async def test_the_server_is_closed(browser: Browser, site: Site, room_name: str) -> None:
+    """In the middle of a call of three tabs: the others see each other's pictures move again within 3 s."""
+    tabs = [await PythonPage.open(browser, site) for _ in range(3)]
+    host, ben, eve = peers = [PyPeer(tab) for tab in tabs]
+    for peer, name in zip(peers, ("ada", "ben", "eve"), strict=True):
+        await peer.connect(URL, _token(name, room_name))
+        await peer.set_camera(True)
+    pairs = ((ben, eve), (eve, ben))
+    for looker, other in pairs:
+        await looker.wait_remote(other.identity, lambda remote: remote.subscribed("camera"), 20, "camera")
+        await looker.wait_video(other.identity)
+    await ben.set_metadata("of ben")
+    await eve.wait_remote("ben", lambda remote: remote.metadata == "of ben", 10, "metadata")
+    loop = asyncio.get_running_loop()
+    started = loop.time()
+    await tabs[0].close()
+    await host.forget()
+    for looker, other in pairs:
+        await looker.wait_gone("ada")
+        await looker.wait_remote(other.identity, lambda remote: remote.subscribed("camera"), 20, "camera again")
+    await asyncio.gather(*(looker.wait_video(other.identity) for looker, other in pairs))
+    seconds = loop.time() - started
+    print(f"{browser.name}: pictures again after {seconds:.2f} s")
+    assert seconds < 9
+    await eve.wait_remote("ben", lambda remote: remote.metadata == "of ben", 1, "metadata")
+    for peer in (ben, eve):
+        await peer.disconnect()
+    await _server_gone(tabs[1])
+    for peer, tab in zip((ben, eve), tabs[1:], strict=True):
+        await peer.end()
+        await tab.close()
+
+
 @pytest.mark.timeout(240)
 async def test_livekit_client_joins_too(browser: Browser, site: Site, room_name: str) -> None:
     """The other client, pointed at a local:// room by a WebSocket of ours, sees and is seen, as at any server."""
     tab = await PythonPage.open(browser, site)
-    page = await browser.new_page()
-    await page.preload((HARNESS / "local_websocket.js").read_text())
-    await page.goto(site.url("/harness/js_peer.html"))
-    ours, js = PyPeer(tab), JsPeer(page)
+    page = await LocalJsPeer.open_page(browser, site)
+    ours, js = PyPeer(tab), LocalJsPeer(page)
     await ours.connect(URL, _token("ada", room_name))
-    await js.connect("ws://local.invalid", _token("js", room_name))
+    await js.connect(URL, _token("js", room_name))
     pairs: list[tuple[Peer, Peer]] = [(ours, js), (js, ours)]
     for looker, other in pairs:
         await looker.wait_remote(other.identity)
@@ -129,4 +252,56 @@ async def test_livekit_client_joins_too(browser: Browser, site: Site, room_name:
     await _server_gone(tab)
     await ours.end()
     await tab.close()
-    await page.close()
+    await js.page.close()
+
+
+@pytest.mark.timeout(240)
+async def test_what_only_livekit_client_can(browser: Browser, site: Site, room_name: str) -> None:
+    """Data tracks, and saying who may have which track: ours is the server, and looks on."""
+    tab = await PythonPage.open(browser, site)
+    ours = PyPeer(tab)
+    await ours.connect(URL, _token("ada", room_name))
+    ben, eve = [LocalJsPeer(await LocalJsPeer.open_page(browser, site)) for _ in range(2)]
+    for peer, name in ((ben, "ben"), (eve, "eve")):
+        await peer.connect(URL, _token(name, room_name))
+    await _data_tracks(ben, eve)
+    await ben.set_microphone(True)
+    for looker in (ours, eve):
+        await looker.wait_remote("ben", lambda remote: remote.subscribed("microphone"), 20, "sound")
+    allow = "(peer, ...args) => peer.room.localParticipant.setTrackSubscriptionPermissions(...args)"
+    await ben.call(allow, False, [{"participantIdentity": "ada", "allowAll": True}])
+    await eve.wait_remote("ben", lambda remote: not remote.subscribed("microphone"), 10, "no more sound")
+    await eve.wait_event("trackSubscriptionPermissionChanged")
+    await ben.call(allow, True)
+    await eve.wait_remote("ben", lambda remote: remote.subscribed("microphone"), 10, "sound again")
+    assert (await ours.state()).remotes["ben"].subscribed("microphone"), "all along"
+    for js in (eve, ben):
+        await js.disconnect()
+        await js.page.close()
+    await ours.disconnect()
+    await _server_gone(tab)
+    await ours.end()
+    await tab.close()
+
+
+async def _data_tracks(ben: LocalJsPeer, eve: LocalJsPeer) -> None:
+    """Ben sends Eve frames, small ones and one of many packets, on two tracks."""
+    await eve.wait_remote("ben")
+    large = bytes(range(256)) * 200
+    for number, name in enumerate(("first", "second")):
+        await ben.publish_data_track(name)
+        await eve.subscribe_data_track("ben", name)
+        async with asyncio.timeout(10):
+            while True:  # what is sent before the subscription stands, which nothing tells the sender, is lost
+                await ben.push_frame(name, b"%d" % number)
+                with contextlib.suppress(PeerTimeout):
+                    await eve.wait_frame("ben", name, lambda frame: frame is not None, timeout=0.2)
+                    break
+        await ben.push_frame(name, large)
+        await eve.wait_frame("ben", name, lambda frame: frame == large)
+    assert await eve.wait_frame("ben", "first", lambda frame: frame is not None) == b"0"
+    assert await eve.wait_frame("ben", "second", lambda frame: frame is not None) == b"1"
+    await ben.unpublish_data_track("first")
+    await eve.wait_frame("ben", "first", lambda frame: frame is None)
+    await ben.push_frame("second", b"still there")
+    await eve.wait_frame("ben", "second", lambda frame: frame == b"still there")

@@ -93,7 +93,7 @@ async def test_files(party: Party, kind: str) -> None:
     """One that Python sees, and one that the browser has."""
     await _take(party)
     content = os.urandom(100_000) + FOX.encode()
-    for sender in (party.chromium, party.firefox):
+    for sender in party.ours:
         await sender.send_file(kind, content, "füchse.txt", topic="t")
         for receiver in party.others(sender):
             file = await _got(receiver, sender, content)
@@ -104,7 +104,7 @@ async def test_files(party: Party, kind: str) -> None:
 async def test_a_sender_that_leaves(party: Party) -> None:
     """Whoever reads has what came, and an error."""
     await _take(party)
-    for sender in (party.rust, party.js, party.firefox):
+    for sender in (*reversed(party.foreign), party.second):
         await sender.begin_text(FOX, topic="t")
         await sender.send_text("that came after it", topic="t")
         rest = [peer for peer in party.all if peer is not sender and (await peer.state()).state == "connected"]

@@ -24,6 +24,7 @@ from tests.harness.python_page import PythonPage
 from tests.harness.rust_peer import RustPeer
 from tests.harness.servers import FaultServer, LiveKitServer
 from tests.harness.site import Site
+from tests.harness.venues import LocalJsPeer
 
 _BROWSERS = {
     "chromium",
@@ -46,6 +47,13 @@ _BROWSERS = {
     "pythons",
     "browser",
     "js_page",
+    "chromium_second",
+    "firefox_second",
+    "chromium_local_js",
+    "firefox_local_js",
+    "venue",
+    "livekit_venue",
+    "pages",
     "js_peer",
     "open_js_peer",
 }
@@ -103,9 +111,9 @@ async def firefox() -> AsyncIterator[Browser]:
         yield browser
 
 
-async def _python(browser: Browser, site: Site | LiteSite, host: str = "page") -> PythonPage:
+async def _python(browser: Browser, site: Site | LiteSite, host: str = "page", tab: str = "first") -> PythonPage:
     page = await PythonPage.open(browser, site, host)
-    _pages[f"{browser.name} Python page ({host})"] = page.page
+    _pages[f"{browser.name} Python page ({host}, {tab} tab)"] = page.page
     return page
 
 
@@ -119,6 +127,18 @@ async def chromium_python(chromium: Browser, site: Site) -> PythonPage:
 async def firefox_python(firefox: Browser, site: Site) -> PythonPage:
     """Python in a page of Firefox, booted once a session."""
     return await _python(firefox, site)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def chromium_second(chromium: Browser, site: Site) -> PythonPage:
+    """A second tab of Chromium with Python, booted once a session."""
+    return await _python(chromium, site, tab="second")
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def firefox_second(firefox: Browser, site: Site) -> PythonPage:
+    """A second tab of Firefox with Python, booted once a session."""
+    return await _python(firefox, site, tab="second")
 
 
 @pytest.fixture(params=["chromium", "firefox"])
@@ -215,6 +235,23 @@ async def js_page(chromium: Browser, site: Site) -> Page:
     """A page of Chromium in which livekit-client peers live."""
     page = _pages["livekit-client page"] = await JsPeer.open_page(chromium, site)
     return page
+
+
+async def _local_js(browser: Browser, site: Site) -> Page:
+    page = _pages[f"livekit-client page on local:// in {browser.name}"] = await LocalJsPeer.open_page(browser, site)
+    return page
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def chromium_local_js(chromium: Browser, site: Site) -> Page:
+    """A page of Chromium in which livekit-client reaches `local://`."""
+    return await _local_js(chromium, site)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def firefox_local_js(firefox: Browser, site: Site) -> Page:
+    """A page of Firefox in which livekit-client reaches `local://`."""
+    return await _local_js(firefox, site)
 
 
 @pytest_asyncio.fixture(loop_scope="session")

@@ -57,6 +57,8 @@
       this.changes = 0;
       this.waiters = [];
       this.elements = new Map();
+      this.dataTracks = new Map();
+      this.frames = new Map();
       this.room = null;
     }
 
@@ -202,6 +204,35 @@
       const writer = await (kind === "text" ? me.streamText(options) : me.streamBytes(options));
       for (const piece of pieces) await writer.write(kind === "text" ? piece : bytes(piece));
       await writer.close();
+    }
+
+    async publishDataTrack(name) {
+      this.dataTracks.set(name, await this.room.localParticipant.publishDataTrack({name}));
+    }
+
+    async pushFrame(name, payload) {
+      await this.dataTracks.get(name).tryPush({payload: bytes(payload)});
+    }
+
+    async unpublishDataTrack(name) {
+      await this.dataTracks.get(name).unpublish();
+      this.dataTracks.delete(name);
+    }
+
+    // Frames come into `this.frames` from now on, until the track ends.
+    async subscribeDataTrack(identity, name) {
+      const track = await this.room.remoteParticipants.get(identity).dataTracks.getDeferred(name);
+      const frames = [];
+      this.frames.set(`${identity} ${name}`, frames);
+      const reader = track.subscribe().getReader();
+      (async () => {
+        for (let read = await reader.read(); !read.done; read = await reader.read()) {
+          frames.push(base64(read.value.payload));
+          this.changed();
+        }
+        frames.push(null);
+        this.changed();
+      })();
     }
 
     async beginText(piece, options) {

@@ -43,7 +43,7 @@
         this.addEventListener(kind, (event) => this[`on${kind}`]?.(event));
       }
       this.#channel.onmessage = ({data}) => this.#receive(decode(data));
-      navigator.locks.request(`lk_pyodide local client ${this.#key}`, () => {
+      navigator.locks.request(`lk_pyodide local member ${this.#key}`, () => {
         this.#post("*", "open", encoder.encode(url));
         return new Promise((resolve) => (this.#release = resolve));
       });
@@ -66,11 +66,11 @@
 
     #receive({sender, to, kind, payload}) {
       if (kind === "host" && !this.#host) this.#post("*", "open", encoder.encode(this.url));
-      else if (kind === "host" && sender !== this.#host) this.#end(1006, "");
       if (to !== this.#key) return;
       if (kind === "opened") {
         this.#host = sender;
         this.readyState = Native.OPEN;
+        navigator.locks.request(`lk_pyodide local member ${sender}`, () => this.#end(1006, "the host has gone"));
         this.dispatchEvent(new Event("open"));
       } else if (kind === "refused") {
         this.#end(1006, decoder.decode(payload));

@@ -356,6 +356,18 @@ class Peer(ABC):
                 raise self._timeout(f"no {name} in {timeout} s: {await self.events()}")
             seen = await self._changed(seen)
 
+    async def wait_latest(self, name: str, args: Sequence[str], timeout: float = 15) -> None:
+        """Wait until the newest room event of a name has these arguments."""
+        deadline = time.monotonic() + timeout
+        seen = -1
+        while True:
+            events = [event for event in await self.events() if event.name == name]
+            if events and events[-1].args == tuple(args):
+                return
+            if time.monotonic() > deadline:
+                raise self._timeout(f"the newest {name} has not {args} in {timeout} s: {events[-5:]}")
+            seen = await self._changed(seen)
+
     async def wait_video(
         self, identity: str, source: Source = "camera", *, more: int = 5, timeout: float = 15
     ) -> VideoStats:

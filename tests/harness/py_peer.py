@@ -67,9 +67,11 @@ class PyPeer(Peer):
             await run.forget()
             self._number = 0
 
-    async def connect(self, url: str, token: str, **options: Any) -> None:
+    async def connect(self, url: str, token: str, *, auto_subscribe: bool = True, **options: Any) -> None:
         """See `Peer`."""
-        self.identity = await self.command("connect", url=url, token=token, options=options)
+        self.identity = await self.command(
+            "connect", url=url, token=token, options=options, auto_subscribe=auto_subscribe
+        )
 
     async def connect_as_older(self, url: str, token: str) -> None:
         """Join as a client that knows the first version of streams and of calls only."""

@@ -4,7 +4,16 @@ import asyncio
 import time
 from typing import Any
 
-from lk_pyodide import ConnectError, ConnectionState, LiveKitError, Room, RoomOptions
+from lk_pyodide import (
+    ConnectError,
+    ConnectionState,
+    LiveKitError,
+    Room,
+    RoomOptions,
+    TokenSource,
+    TokenSourceError,
+    TokenSourceFetchOptions,
+)
 from tests.inpage import steps
 
 
@@ -92,6 +101,37 @@ async def one_of_two_gives_up(url: str, token: str) -> bool:
     connected = room.isconnected()
     await room.disconnect()
     return connected and first.cancelled()
+
+
+async def by_endpoint(url: str, options: dict[str, Any]) -> dict[str, Any]:
+    """Join by a token endpoint, twice; then ask it for what it refuses."""
+    source = TokenSource.endpoint(
+        url, headers={"Authorization": "Bearer secret"}, options=TokenSourceFetchOptions(**options)
+    )
+    room = Room()
+    await room.prepare_connection(source)
+    names: list[tuple[str, str]] = []
+    for _ in range(2):
+        await room.connect(source)
+        names.append((room.name, room.local_participant.identity))
+        await room.disconnect()
+    await source.fetch(force=True)
+    try:
+        await source.fetch(TokenSourceFetchOptions(room_name="staff"))
+    except TokenSourceError as error:
+        return {"names": names, "reason": error.reason.name, "status": error.status, "message": str(error)}
+    raise AssertionError("it was not refused")
+
+
+async def without_leave(url: str) -> dict[str, Any]:
+    """Ask an endpoint that does not let this page ask it."""
+    room = Room()
+    try:
+        await room.connect(TokenSource.endpoint(url))
+    except TokenSourceError as error:
+        assert room.state is ConnectionState.DISCONNECTED
+        return {"reason": error.reason.name, "message": str(error), "cause": type(error.__cause__).__name__}
+    raise AssertionError("it was not refused")
 
 
 async def stay(url: str, token: str) -> None:

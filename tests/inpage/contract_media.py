@@ -281,6 +281,31 @@ async def statistics(env: Env) -> None:
         assert {str(item["type"]) for item in everything} >= {"outbound-rtp", "candidate-pair"}
 
 
+async def audio_level(env: Env) -> None:
+    """How loud a received track is; a picture is not, nor is what has been asked of already."""
+    with Closer() as closer:
+        first, second = closer.peers(env.browser)
+        for track in await closer.capture(env, "audio", "video"):
+            first.pc.add_sender(track, SenderInit())
+        await first.negotiate()
+        await second.wait("track", 2)
+        sound, picture = second.arrivals
+        element, _ = _element(env, closer, "audio")
+        element.set_muted(True)
+        element.attach(sound.track)
+        deadline = asyncio.get_running_loop().time() + DEADLINE
+        while (level := await sound.receiver.get_audio_level()) is None:
+            assert asyncio.get_running_loop().time() < deadline
+            await asyncio.sleep(0.02)  # nothing tells of the first sound
+        assert 0 <= level <= 1
+        assert await picture.receiver.get_audio_level() is None
+        levels = [await sound.receiver.get_audio_level() for _ in range(20)]
+        assert None in levels, "the same sound is new once"
+        second.pc.close()
+        with raises(BrowserError):
+            await sound.receiver.get_audio_level()
+
+
 # -- elements ----------------------------------------------------------------------------------------------------------
 
 
@@ -512,6 +537,7 @@ CASES = (
     sender_replaces_track,
     simulcast,
     statistics,
+    audio_level,
     element_plays,
     element_plays_remote,
     element_of_the_page,

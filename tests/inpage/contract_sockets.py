@@ -229,6 +229,18 @@ async def fetch_answers(env: Env) -> None:
     assert (result.status, result.text) == (404, "hello POST ")
 
 
+async def fetch_posts(env: Env) -> None:
+    """A body arrives as it was given, with the type that was said; without a body none is sent."""
+    said = '{"name": "Zoë 🎓"}'
+    result = await env.browser.fetch(
+        env.http_url, method="POST", headers={"content-type": "application/json", "x-test": "abc"}, body=said
+    )
+    assert (result.status, result.text) == (200, f"hello POST abc application/json {said}")
+    with raises(BrowserError) as caught:
+        await env.browser.fetch(env.http_url, body=said)
+    assert caught.value.name == "TypeError"
+
+
 async def fetch_fails(env: Env) -> None:
     """No server and no address are a TypeError of the browser; no error repeats a query."""
     for url in ("http://127.0.0.1:1/?access_token=secret", "http://[no/?access_token=secret"):
@@ -276,6 +288,7 @@ CASES = (
     last_words,
     page_events,
     fetch_answers,
+    fetch_posts,
     fetch_fails,
     fetch_times_out,
     info_is_known,

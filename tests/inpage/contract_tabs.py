@@ -81,4 +81,42 @@ async def locks_queue(env: Env) -> None:
     (await env.browser.request_lock("contract")).release()
 
 
-CASES = (broadcast_reaches_the_others, broadcast_handler_raises, locks_queue)
+async def locks_given_up_late(env: Env) -> None:
+    """Who gives up waiting just when the lock is given has it or has it not, and holds nobody up."""
+    for turns in range(40):
+        first = await env.browser.request_lock("contract")
+        second = asyncio.ensure_future(env.browser.request_lock("contract"))
+        await settle()
+        first.release()
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        second.cancel()
+        await asyncio.wait([second])
+        if not second.cancelled():
+            second.result().release()
+    (await env.browser.request_lock("contract")).release()
+
+
+async def locks_are_stolen(env: Env) -> None:
+    """From who has it, who learns of it, before those who wait; then all goes on in order."""
+    robbed = await env.browser.request_lock("contract")
+    loss = asyncio.ensure_future(robbed.lost())
+    waiting = asyncio.ensure_future(env.browser.request_lock("contract"))
+    await settle()
+    assert not loss.done()
+    thief = await env.browser.request_lock("contract", steal=True)
+    await asyncio.wait_for(loss, 5)
+    robbed.release()
+    await settle()
+    await asyncio.sleep(0.05)  # to see that nothing happens
+    assert not waiting.done()
+    safe = asyncio.ensure_future(thief.lost())
+    thief.release()
+    lock = await waiting
+    assert not safe.done()
+    safe.cancel()
+    lock.release()
+    (await env.browser.request_lock("contract", steal=True)).release()
+
+
+CASES = (broadcast_reaches_the_others, broadcast_handler_raises, locks_queue, locks_given_up_late, locks_are_stolen)

@@ -15,6 +15,7 @@ from lk_pyodide import (
     DataStreamError,
     Event,
     Room,
+    RoomConnectOptions,
     RoomOptions,
     RpcError,
     RpcInvocationData,
@@ -84,18 +85,18 @@ class PagePeer:
         self.changes = 0
         self.change = asyncio.Event()
 
-    async def connect(self, url: str, token: str, options: Mapping[str, Any]) -> str:
+    async def connect(self, url: str, token: str, options: Mapping[str, Any], auto_subscribe: bool) -> str:
         self.room = Room(RoomOptions(**options))
         for event in self.room._known.values():
             self.room.on(event, self._happened)
-        await self.room.connect(url, token)
+        await self.room.connect(url, token, RoomConnectOptions(auto_subscribe=auto_subscribe))
         return self.room.local_participant.identity
 
     async def connect_as_older(self, url: str, token: str) -> str:
-        module = vars(connecting)
+        module: dict[str, Any] = connecting.__dict__
         known, module["CLIENT_PROTOCOL"] = module["CLIENT_PROTOCOL"], 0
         try:
-            return await self.connect(url, token, {})
+            return await self.connect(url, token, {}, True)
         finally:
             module["CLIENT_PROTOCOL"] = known
 
@@ -159,6 +160,13 @@ class PagePeer:
         publication = self.room.local_participant.get_track_publication(SOURCES[source])
         assert publication is not None
         await (publication.mute() if muted else publication.unmute())
+
+    async def devices(self, kind: str) -> list[str]:
+        return [device.device_id for device in await Room.get_local_devices(kind)]
+
+    async def switch_device(self, kind: str, device_id: str) -> str | None:
+        await self.room.switch_active_device(kind, device_id)
+        return self.room.get_active_device(kind)
 
     async def publish_data(self, data: bytes, reliable: bool, topic: str, identities: Sequence[str]) -> None:
         await self.room.local_participant.publish_data(
@@ -315,5 +323,7 @@ def _described(value: object) -> str:
             return value.identity
         case LocalTrackPublication() | RemoteTrackPublication():
             return f"{NAMES[value.source]} {value.sid}"
+        case list():
+            return " ".join(map(_described, value))
         case _:
             return str(value)

@@ -3,8 +3,9 @@
 import asyncio
 import contextlib
 import contextvars
+import json
 import logging
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from importlib import import_module
 from typing import Any
 
@@ -46,7 +47,22 @@ _SILENT = """() => {
   };
   return () => { media.play = original; document.removeEventListener("click", allow, {capture: true}); };
 }"""
-WORLDS = {"": "() => () => {}", "the user refuses": _REFUSING, "sound needs a click": _SILENT}
+_ENDPOINT = """(answer) => {
+  const original = globalThis.fetch;
+  globalThis.fetch = async (url, init) => {
+    if (!String(url).endsWith("/api/token")) return original(url, init);
+    const asked = JSON.parse(init.body);
+    const known = init.method === "POST" && asked.room_name === "maths" && asked.participant_name === "Ada";
+    return new Response(answer, {status: known ? 201 : 400});
+  };
+  return () => { globalThis.fetch = original; };
+}"""
+WORLDS = {
+    "": "() => () => {}",
+    "the user refuses": _REFUSING,
+    "sound needs a click": _SILENT,
+    "a token endpoint": _ENDPOINT,
+}
 
 Scope = dict[str, Any]
 
@@ -63,16 +79,18 @@ async def play(
     look: str = "",
     connect: bool = True,
     have: Sequence[str] = (),
+    given: Mapping[str, str] | None = None,
 ) -> Any:
     """Run a block where `room`, `url`, `token`, `button` and `#stage` are at hand.
 
-    `have` names what of ada's has to be here before. Steps: `ready` (in the room), then the test says `go`; `print 0`,
-    `print 1` … as the block prints; `ran`; then the test says `look`, with a value for the function of that name.
+    `have` names what of ada's has to be here before, `given` is for the world. Steps: `ready` (in the room), then the
+    test says `go`; `print 0`, `print 1` … as the block prints; `ran`; then the test says `look`, with a value for the
+    function of that name.
 
     Returns:
         What that function saw.
     """
-    restore = _run_js(WORLDS[world])()
+    restore = _run_js(WORLDS[world])(json.dumps(given))
     room = Room()
     with _stage() as button:
         scope: Scope = {"room": room, "url": url, "token": token, "button": button, "print": _Printer()}
@@ -185,6 +203,16 @@ async def _room(scope: Scope, given: Any) -> dict[str, Any]:
     }
 
 
+async def _broken(scope: Scope, given: Any) -> str:
+    """Break the connection, and wait until there is another; the room's state then."""
+    room = scope["room"]
+    back = asyncio.ensure_future(room.wait_for("reconnected", timeout=20))
+    await asyncio.sleep(0)
+    room._context.session._require_connection().on_link_lost("the test cut it")
+    await back
+    return str(room.state.name)
+
+
 async def _subscribed(scope: Scope, given: Any) -> list[str]:
     """What has been subscribed of ada, once it is `given`."""
     return await _until_subscribed(scope["room"], given)
@@ -225,6 +253,7 @@ LOOKS: dict[str, Callable[[Scope, Any], Awaitable[Any]]] = {
     "refused": _refused,
     "playback": _playback,
     "room": _room,
+    "broken": _broken,
     "subscribed": _subscribed,
     "devices": _devices,
     "logged": _logged,

@@ -9,15 +9,14 @@ import pytest
 import pytest_asyncio
 
 from tests.harness.jupyterlite import BOOT_TIMEOUT, Cell, JupyterLite
-from tests.harness.pages import js_call
+from tests.harness.pages import Browser, js_call
 from tests.harness.paths import LIVEKIT_SERVER
-from tests.harness.rust_peer import RustPeer
 from tests.harness.servers import LiveKitServer
 from tests.harness.tokens import API_SECRET
 from tests.readme.pages import assert_moves, until
 from tools.console import BUILD
 
-pytestmark = [pytest.mark.browser, pytest.mark.server, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
 
 CLASS_KEY = "class-key"
 """A key that is not the development key."""
@@ -27,6 +26,7 @@ PICTURE = ".jp-OutputArea figure:nth-of-type({}) video"
 SCREENSHOTS = BUILD / "screenshots"
 TOKEN = "eyJ"
 """How every token begins."""
+PEOPLE = "print(room.local_participant.identity, *room.remote_participants)"
 COMING = """
 while "grace" not in teacher.remote_participants:
     await teacher.wait_for("participant_connected", timeout=10)
@@ -71,10 +71,10 @@ _STORED = """(async () => {
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def server() -> AsyncIterator[LiveKitServer]:
-    """A livekit-server that has the development key, as that of `make demo` does, and another one."""
+    """A livekit-server that has a key which is not the development key."""
     if reason := LIVEKIT_SERVER.skipped():
         pytest.skip(reason)
-    async with LiveKitServer(development=True, keys={"devkey": "secret", CLASS_KEY: API_SECRET}) as running:
+    async with LiveKitServer(keys={CLASS_KEY: API_SECRET}) as running:
         yield running
 
 
@@ -107,33 +107,40 @@ async def _show(lite: JupyterLite, selector: str, name: str) -> None:
     await lite.screenshot(SCREENSHOTS / f"{name}_{lite.browser_name}.png")
 
 
-async def test_the_first_room(lite: JupyterLite, server: LiveKitServer) -> None:
-    await _open(lite, "first_room.ipynb", {"ws://localhost:7880": server.url})
+async def _join_alone(lite: JupyterLite) -> str:
+    """Run the first notebook as it is; who one is then."""
+    await _open(lite, "first_room.ipynb", {})
     cells = await lite.run_all(ALL_AT_ONCE)
     (joined,) = [cell.text for cell in cells if cell.text.startswith("You are ")]
     me = joined.split()[2]
     assert re.fullmatch(r"guest-[0-9a-f]{4}", me)
     await assert_moves(lite.page, PICTURE.format(1))
-
-    rust = RustPeer()
-    await rust.connect(server.url, server.token("grace", "first-room", key=CLASS_KEY))
-    try:
-        await rust.set_camera(True)
-        await rust.wait_video(me)
-        await assert_moves(lite.page, PICTURE.format(2))
-        await rust.publish_data(b"<b>hello</b> notebook", topic="chat")
-        await until(lite.page, "document.body.textContent.includes('grace: <b>hello</b> notebook')")
-        await _show(lite, PICTURE.format(2), "first_room")
-        stored = await _saved(lite)
-        assert me in stored and TOKEN not in stored
-        await lite.run("await room.disconnect()")
-        await rust.wait_gone(me)
-    finally:
-        await rust.disconnect()
+    return me
 
 
-async def test_the_quiz_alone(lite: JupyterLite, server: LiveKitServer) -> None:
-    await _open(lite, "quiz.ipynb", {"ws://localhost:7880": server.url})
+async def test_the_first_room(lite: JupyterLite, request: pytest.FixtureRequest) -> None:
+    """Two tabs of one browser meet, with no server."""
+    me = await _join_alone(lite)
+    stored = await _saved(lite)
+    assert me in stored and TOKEN not in stored
+    browser: Browser = request.getfixturevalue(lite.browser_name)
+    second = await JupyterLite.open(browser, lite.site, "first_room.ipynb")
+    other = await _join_alone(second)
+    for tab in (lite, second):
+        await assert_moves(tab.page, PICTURE.format(2))
+    assert other in (await second.run(PEOPLE)).text and me in (await second.run(PEOPLE)).text
+    await second.run('await room.local_participant.publish_data("<b>hello</b> notebook", topic="chat")')
+    await until(lite.page, f"document.body.textContent.includes('{other}: <b>hello</b> notebook')")
+    await _show(lite, PICTURE.format(2), "first_room")
+    await lite.run("await room.disconnect()")  # the room has lived in this tab, and lives on
+    await second.run(f"while {me!r} in room.remote_participants:\n    await room.wait_for('participant_disconnected')")
+    await second.close()
+    await lite.forget_saved()  # both tabs save by themselves, now and then
+
+
+async def test_the_quiz_alone(lite: JupyterLite) -> None:
+    """Teacher and pupil are two rooms of one kernel, with no server."""
+    await _open(lite, "quiz.ipynb", {})
     cells = await lite.run_all(ALL_AT_ONCE)
     (table,) = cells[-2].data("text/html")
     assert "<tr><td>ada</td><td>Paris</td><td>42</td><td>I do not know</td><td>2 of 3</td></tr>" in table
@@ -162,9 +169,10 @@ def classroom(request: pytest.FixtureRequest) -> tuple[JupyterLite, JupyterLite]
     return request.getfixturevalue(f"{request.param}_lite"), request.getfixturevalue(f"{pupils}_lite")
 
 
+@pytest.mark.server
 async def test_a_class(classroom: tuple[JupyterLite, JupyterLite], server: LiveKitServer) -> None:
     teacher, pupil = classroom
-    settings = {"ws://localhost:7880": server.url, '"ada", "grace"': '"grace", "hedy"'}
+    settings = {'server = "local://"': f'server = "{server.url}"', '"ada", "grace"': '"grace", "hedy"'}
     await _open(teacher, "quiz.ipynb", {**settings, 'role = "alone"': 'role = "teacher"'})
     cells = await _run_answering(teacher, {"Key": CLASS_KEY, "Secret": API_SECRET})
     assert [cell for cell in cells if cell.source.startswith("if role !=")][-1].text == "Here:\n"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
 
@@ -11,8 +11,9 @@ from lk_pyodide.core import messages as m
 from lk_pyodide.core import wire
 from lk_pyodide.errors import ProtocolError
 from lk_pyodide.local.claims import Claims
-from lk_pyodide.local.engine import Carry, Drop, Effect, Engine, Forward, Halt, Join, Tell
-from lk_pyodide.types import DataPacketKind, DisconnectReason, ParticipantState, TrackKind, TrackSource
+from lk_pyodide.local.effects import LOSSY, RELIABLE, Carry, Drop, Effect, Forward, Halt, Join, Renew, Tell
+from lk_pyodide.local.engine import Engine
+from lk_pyodide.types import DataPacketKind, DisconnectReason, EncryptionType, ParticipantState, TrackKind, TrackSource
 
 T = TypeVar("T")
 NOW = 1_700_000_000.5
@@ -25,11 +26,11 @@ def engine() -> Engine:
     return Engine("lesson", (f"id{n}" for n in itertools.count()), NOW)
 
 
-def claims(identity: str, **grants: bool) -> Claims:
-    return Claims(identity, "lesson", name=identity.title(), **grants)  # type: ignore[arg-type]
+def claims(identity: str, **grants: Any) -> Claims:
+    return Claims(identity, "lesson", name=identity.title(), **grants)
 
 
-def enter(room: Engine, identity: str, request: m.JoinRequest = ALL, **grants: bool) -> list[Effect]:
+def enter(room: Engine, identity: str, request: m.JoinRequest = ALL, **grants: Any) -> list[Effect]:
     """Join and connect; the connection is named as who joins."""
     return [*room.join(identity, claims(identity, **grants), request, NOW), *room.connected(identity)]
 
@@ -93,9 +94,24 @@ def test_leaving() -> None:
     (info,) = infos(effects, "ada")
     assert (info.state, info.tracks) == (ParticipantState.DISCONNECTED, ())
     assert info.disconnect_reason == DisconnectReason.CLIENT_INITIATED
-    assert room.gone("ben") == []
-    assert room.gone("ada") == []
+    assert room.gone("ben", DisconnectReason.SIGNAL_CLOSE) == []
+    (info,) = infos([*enter(room, "eve"), *room.gone("eve", DisconnectReason.SIGNAL_CLOSE)], "ada")[-1:]
+    assert info.disconnect_reason == DisconnectReason.SIGNAL_CLOSE
+    assert room.gone("ada", DisconnectReason.SIGNAL_CLOSE) == []
     assert room.is_empty
+
+
+def test_what_a_client_says_of_its_leaving() -> None:
+    room = engine()
+    enter(room, "ada")
+    for said, told_to_others in (
+        (DisconnectReason.USER_REJECTED, DisconnectReason.USER_REJECTED),
+        (DisconnectReason.ROOM_DELETED, DisconnectReason.CLIENT_INITIATED),
+        (99, DisconnectReason.CLIENT_INITIATED),
+    ):
+        enter(room, "ben")
+        (info,) = infos(room.receive("ben", m.LeaveRequest(reason=said)), "ada")
+        assert info.disconnect_reason == told_to_others
 
 
 def test_a_track_is_there_when_its_media_is() -> None:
@@ -160,10 +176,13 @@ def test_muting() -> None:
     (info,) = infos(room.receive("ben", m.MuteTrackRequest(sid, True)), "ada")
     assert info.tracks[0].muted
     assert room.receive("ben", m.MuteTrackRequest(sid, True)) == [], "no news"
-    assert room.receive("ada", m.MuteTrackRequest(sid, False)) == [], "not hers"
+    not_hers = m.MuteTrackRequest(sid, False)
+    refusal = m.RequestResponse(reason=m.RequestReason.NOT_FOUND, mute=not_hers)
+    assert room.receive("ada", not_hers) == [Tell("ada", refusal)]
     room.receive("ben", m.AddTrackRequest("mic", type=TrackKind.AUDIO, source=TrackSource.MICROPHONE))
-    (announced,) = room._members["ben"].pending.values()
-    assert room.receive("ben", m.MuteTrackRequest(announced.sid, True)) == []
+    (announced,) = told(room.receive("ben", m.AddTrackRequest("mic")), "ben", m.TrackPublishedResponse)
+    assert announced.track is not None
+    assert room.receive("ben", m.MuteTrackRequest(announced.track.sid, True)) == []
     assert infos(room.arrived("ben", "mic", TrackKind.AUDIO), "ada")[0].tracks[1].muted
 
 
@@ -187,18 +206,114 @@ def test_grants() -> None:
     enter(room, "ada")
     enter(room, "mute", can_publish=False, can_publish_data=False)
     (refused,) = told(room.receive("mute", CAMERA), "mute", m.RequestResponse)
-    assert refused.reason == m.RequestReason.NOT_ALLOWED
-    assert room.packet("mute", wire.encode_packet(m.DataPacket(m.UserPacket(payload=b"x")))) == []
+    assert (refused.reason, refused.add_track) == (m.RequestReason.NOT_ALLOWED, CAMERA)
+    packet = wire.encode_packet(m.DataPacket(m.UserPacket(payload=b"x")))
+    assert room.packet("mute", packet, is_reliable=True) == []
     (denied,) = told(room.receive("mute", m.UpdateParticipantMetadata("x", request_id=7)), "mute", m.RequestResponse)
     assert (denied.request_id, denied.reason) == (7, m.RequestReason.NOT_ALLOWED)
     sid, _ = publish(room, "ada")
     deaf = enter(room, "deaf", can_subscribe=False)
     assert not [e for e in deaf if isinstance(e, Forward)]
     assert room.receive("deaf", m.UpdateSubscription((sid,), True)) == []
-    hidden = enter(room, "spy", hidden=True)
-    assert infos(hidden, "ada") == []
+
+
+def test_sources() -> None:
+    room = engine()
+    enter(room, "ada", can_publish_sources=("microphone", "nonsense"))
+    (refused,) = told(room.receive("ada", CAMERA), "ada", m.RequestResponse)
+    assert refused.reason == m.RequestReason.NOT_ALLOWED
+    publish(room, "ada", m.AddTrackRequest("mic", type=TrackKind.AUDIO, source=TrackSource.MICROPHONE))
+    enter(room, "ben", can_publish_sources=("nonsense",))
+    (refused,) = told(room.receive("ben", CAMERA), "ben", m.RequestResponse)
+    assert refused.reason == m.RequestReason.NOT_ALLOWED, "what is not known is not everything"
+
+
+def test_hidden() -> None:
+    """It sees, and may even send; nobody is told of it."""
+    room = engine()
+    enter(room, "ada")
+    enter(room, "ben")
+    sid, _ = publish(room, "ben")
+    effects = enter(room, "spy", hidden=True, can_update_own_metadata=True)
+    (join,) = [e for e in effects if isinstance(e, Join)]
+    assert join.response.room is not None and join.response.room.num_participants == 2
+    assert [info.identity for info in join.others] == ["ada", "ben"]
+    assert forwards(effects) == [(sid, "ben", "spy")]
+    assert [info.identity for info in infos(effects, "spy")] == ["spy"]
+    effects += room.receive("spy", m.UpdateParticipantMetadata("hello"))
+    (answer,) = told(room.receive("spy", CAMERA), "spy", m.TrackPublishedResponse)
+    assert answer.track is not None
+    effects += room.arrived("spy", "cam", TrackKind.VIDEO)
+    assert infos(effects, "ada") == []
+    assert [pair for pair in forwards(effects) if pair[1] == "spy"] == []
+    assert room.receive("ada", m.UpdateSubscription((answer.track.sid,), True)) == []
+    carried = room.packet("spy", wire.encode_packet(m.DataPacket(m.UserPacket(payload=b"x"))), is_reliable=True)
+    for effect in carried:
+        assert isinstance(effect, Carry)
+        packet = wire.decode_packet(effect.data)
+        assert (packet.participant_identity, packet.participant_sid) == ("", "")
+    assert infos(room.gone("spy", DisconnectReason.SIGNAL_CLOSE), "ada") == []
     (join,) = [e for e in enter(room, "eve") if isinstance(e, Join)]
     assert "spy" not in [info.identity for info in join.others]
+
+
+def test_what_cannot_be_published() -> None:
+    room = engine()
+    enter(room, "ada")
+    for request, reason in (
+        (m.AddTrackRequest("x", type=TrackKind.UNKNOWN), m.RequestReason.UNSUPPORTED_TYPE),
+        (m.AddTrackRequest("x", encryption=EncryptionType.GCM), m.RequestReason.UNSUPPORTED_TYPE),
+        (m.AddTrackRequest("x", encryption=77), m.RequestReason.UNSUPPORTED_TYPE),
+        (m.AddTrackRequest("x", sid="TR_other"), m.RequestReason.NOT_FOUND),
+    ):
+        (refusal,) = told(room.receive("ada", request), "ada", m.RequestResponse)
+        assert (refusal.reason, refusal.add_track) == (reason, request)
+    sid, _ = publish(room, "ada")
+    (again,) = told(room.receive("ada", m.AddTrackRequest("other", sid=sid)), "ada", m.TrackPublishedResponse)
+    assert again.track is not None and again.track.sid == sid, "another codec of it"
+    assert room.arrived("ada", "other", TrackKind.AUDIO) == []
+
+
+def test_a_track_is_used_otherwise() -> None:
+    room = engine()
+    enter(room, "ada")
+    enter(room, "ben")
+    stereo, echo = m.AudioTrackFeature.TF_STEREO, m.AudioTrackFeature.TF_ECHO_CANCELLATION
+    sid, _ = publish(room, "ben", m.AddTrackRequest("mic", audio_features=(echo,)))
+    change = m.UpdateLocalAudioTrack(sid, (stereo, stereo))
+    (info,) = infos(room.receive("ben", change), "ada")
+    assert (info.tracks[0].audio_features, info.tracks[0].stereo) == ((stereo,), True)
+    assert room.receive("ben", change) == []
+    sid, _ = publish(room, "ben")
+    (info,) = infos(room.receive("ben", m.UpdateLocalVideoTrack(sid, 320, 180)), "ada")
+    assert (info.tracks[1].width, info.tracks[1].height) == (320, 180)
+    not_hers = m.UpdateLocalAudioTrack(sid)
+    refusal = m.RequestResponse(reason=m.RequestReason.NOT_FOUND, update_audio_track=not_hers)
+    assert room.receive("ada", not_hers) == [Tell("ada", refusal)]
+    nobodys = m.UpdateLocalVideoTrack("TR_none")
+    refusal = m.RequestResponse(reason=m.RequestReason.NOT_FOUND, update_video_track=nobodys)
+    assert room.receive("ada", nobodys) == [Tell("ada", refusal)]
+
+
+def test_blobs_are_not_kept() -> None:
+    room = engine()
+    enter(room, "ada")
+    (no,) = told(room.receive("ada", m.StoreDataBlobRequest(3)), "ada", m.RequestResponse)
+    assert (no.request_id, no.reason) == (3, m.RequestReason.NOT_ALLOWED)
+    (none,) = told(room.receive("ada", m.GetDataBlobRequest(4)), "ada", m.RequestResponse)
+    assert (none.request_id, none.reason) == (4, m.RequestReason.NOT_FOUND)
+
+
+def test_nobody_resumes() -> None:
+    room = engine()
+    enter(room, "ada")
+    resume = m.JoinRequest(reconnect=True, participant_sid="PA_gone")
+    leave = m.LeaveRequest(reason=DisconnectReason.STATE_MISMATCH, action=m.LeaveAction.RECONNECT)
+    assert room.join("again", claims("ada"), resume, NOW) == [Tell("again", leave), Drop("again")]
+    assert room.receive("ada", m.Ping()) != [], "the other connection is untouched"
+    room = engine()
+    room.join("again", claims("ada"), resume, NOW)
+    assert room.is_empty
 
 
 def test_what_one_says_of_oneself() -> None:
@@ -207,9 +322,11 @@ def test_what_one_says_of_oneself() -> None:
     enter(room, "ben")
     update = m.UpdateParticipantMetadata("metadata", "", {"a": "1", "b": "2"}, 3)
     effects = room.receive("ada", update)
-    assert told(effects, "ada", m.RequestResponse) == [m.RequestResponse(3)]
+    assert told(effects, "ada", m.RequestResponse) == [m.RequestResponse(3, update_metadata=update)]
     (info,) = infos(effects, "ben")
     assert (info.metadata, info.name, info.attributes) == ("metadata", "Ada", {"a": "1", "b": "2"})
+    (renewal,) = [effect for effect in effects if isinstance(effect, Renew)]
+    assert (renewal.key, renewal.claims.metadata, renewal.claims.attributes) == ("ada", info.metadata, info.attributes)
     (info,) = infos(room.receive("ada", m.UpdateParticipantMetadata(attributes={"a": ""})), "ben")
     assert (info.metadata, info.attributes) == ("metadata", {"b": "2"})
     for huge in (
@@ -229,21 +346,22 @@ def test_packets_carry_their_true_sender() -> None:
         enter(room, name)
     claimed = m.UserPacket("PA_other", "ben", b"x", topic="t")
     packet = m.DataPacket(claimed, participant_identity="ben", participant_sid="PA_other", sequence=9)
-    carried = [e for e in room.packet("ada", wire.encode_packet(packet)) if isinstance(e, Carry)]
+    carried = [e for e in room.packet("ada", wire.encode_packet(packet), is_reliable=True) if isinstance(e, Carry)]
     assert {e.key for e in carried} == {"ben", "eve"}
     for effect in carried:
         got = wire.decode_packet(effect.data)
         assert isinstance(got.value, m.UserPacket)
         assert got.participant_identity == got.value.participant_identity == "ada"
         assert got.participant_sid == got.value.participant_sid != "PA_other"
-        assert (got.sequence, got.value.topic, effect.is_reliable) == (9, "t", True)
-    only = m.DataPacket(m.UserPacket(payload=b"x"), DataPacketKind.LOSSY, destination_identities=("eve",))
-    (alone,) = room.packet("ada", wire.encode_packet(only))
+        assert (got.sequence, got.value.topic, effect.label) == (9, "t", RELIABLE)
+    only = m.DataPacket(m.UserPacket(payload=b"x"), DataPacketKind.RELIABLE, destination_identities=("eve",))
+    (alone,) = room.packet("ada", wire.encode_packet(only), is_reliable=False)
     assert isinstance(alone, Carry)
-    assert (alone.key, alone.is_reliable) == ("eve", False)
-    assert room.packet("nobody", b"") == []
+    assert (alone.key, alone.label) == ("eve", LOSSY)
+    assert wire.decode_packet(alone.data).kind == DataPacketKind.LOSSY, "as it came"
+    assert room.packet("nobody", b"", is_reliable=True) == []
     with pytest.raises(ProtocolError):
-        room.packet("ada", b"\xff")
+        room.packet("ada", b"\xff", is_reliable=True)
 
 
 def test_packets_of_any_kind_pass() -> None:
@@ -254,29 +372,10 @@ def test_packets_of_any_kind_pass() -> None:
     header = wire._message_class("DataPacket")()
     header.stream_header.stream_id = "s1"
     header.stream_header.topic = "chat"
-    (carried,) = room.packet("ada", header.SerializeToString())
+    (carried,) = room.packet("ada", header.SerializeToString(), is_reliable=True)
     assert isinstance(carried, Carry)
     got = wire._message_class("DataPacket").FromString(carried.data)
     assert (got.stream_header, got.participant_identity) == (header.stream_header, "ada")
-
-
-def test_speaking() -> None:
-    room = engine()
-    enter(room, "ada")
-    enter(room, "ben")
-    assert room.speak({}) == []
-    (news,) = told(room.speak({"PA_x": 0.5, "PA_y": 0.0}), "ben", m.SpeakersChanged)
-    assert [(s.sid, s.active) for s in news.speakers] == [("PA_x", True), ("PA_y", False)]
-
-
-def test_the_room_is_closed() -> None:
-    room = engine()
-    enter(room, "ada")
-    enter(room, "ben")
-    effects = room.close()
-    for key in ("ada", "ben"):
-        assert [leave.reason for leave in told(effects, key, m.LeaveRequest)] == [DisconnectReason.ROOM_DELETED]
-    assert room.is_empty
 
 
 def test_the_server_goes() -> None:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
 
 import pytest
-import pytest_asyncio
 
 from lk_pyodide import (
     AccessToken,
+    ActiveSpeakersChanged,
     ConnectError,
     DataReceived,
     Disconnected,
@@ -22,39 +21,14 @@ from lk_pyodide import (
     TrackMuted,
     TrackSubscribed,
     TrackUnsubscribed,
-    VideoGrants,
 )
 from lk_pyodide.browser.fake import FakeNetwork
-from lk_pyodide.testing import FakeBrowser
-
-Tab = Callable[[], Room]
-
-
-def token(identity: str, **grants: object) -> str:
-    allowed = VideoGrants(room_join=True, room="lesson", can_update_own_metadata=True, **grants)  # type: ignore[arg-type]
-    return AccessToken().with_identity(identity).with_name(identity.title()).with_grants(allowed).to_jwt()
+from lk_pyodide.session import connection
+from lk_pyodide.testing import FakeBrowser, FakeMediaStreamTrack
+from tests.local.conftest import Tabs, token
 
 
-@pytest_asyncio.fixture(loop_scope="session")
-async def tab() -> AsyncIterator[Tab]:
-    """Makes rooms, each in a tab of its own; what a tab leaves open is an error."""
-    network, browsers, rooms = FakeNetwork(), list[FakeBrowser](), list[Room]()
-
-    def make() -> Room:
-        browsers.append(FakeBrowser(network=network))
-        rooms.append(Room(browser=browsers[-1]))
-        return rooms[-1]
-
-    yield make
-    for room in rooms:
-        await room.disconnect()
-    await asyncio.sleep(0.05)  # whoever was the host closes what it had
-    for browser in browsers:
-        assert browser.get_open() == []
-        await browser.aclose()
-
-
-async def test_one_is_alone(tab: Tab) -> None:
+async def test_one_is_alone(tab: Tabs) -> None:
     room = tab()
     await room.connect("local://", token("ada"))
     assert (room.name, room.local_participant.name) == ("lesson", "Ada")
@@ -63,7 +37,7 @@ async def test_one_is_alone(tab: Tab) -> None:
     assert room.server_info.region == "local"
 
 
-async def test_two_meet(tab: Tab) -> None:
+async def test_two_meet(tab: Tabs) -> None:
     ada, ben = tab(), tab()
     await ada.connect("local://", token("ada"))
     came = asyncio.ensure_future(ada.wait_for(ParticipantConnected, timeout=5))
@@ -81,7 +55,7 @@ async def test_two_meet(tab: Tab) -> None:
     assert (await gone).participant.identity == "ben"
 
 
-async def test_media(tab: Tab) -> None:
+async def test_media(tab: Tabs) -> None:
     ada, ben = tab(), tab()
     await ada.connect("local://", token("ada"))
     await ben.connect("local://", token("ben"))
@@ -105,7 +79,29 @@ async def test_media(tab: Tab) -> None:
     assert (await ended).publication.sid == event.publication.sid
 
 
-async def test_data_and_calls(tab: Tab) -> None:
+async def until_speaking(room: Room, expected: list[str]) -> None:
+    async with asyncio.timeout(5):
+        async for event in room.events(ActiveSpeakersChanged):
+            if [speaker.identity for speaker in event.speakers] == expected:
+                return
+
+
+async def test_speakers(tab: Tabs) -> None:
+    ada, ben = tab(), tab()
+    await ada.connect("local://", token("ada"))
+    await ben.connect("local://", token("ben"))
+    publication = await ada.local_participant.set_microphone_enabled(True)
+    assert publication is not None and publication.track is not None
+    microphone = publication.track.media_stream_track
+    assert isinstance(microphone, FakeMediaStreamTrack)
+    for level, expected in ((0.5, ["ada"]), (0.0, [])):
+        news = [asyncio.ensure_future(until_speaking(room, expected)) for room in (ada, ben)]
+        await asyncio.sleep(0)
+        microphone.audio_level = level
+        await asyncio.gather(*news)
+
+
+async def test_data_and_calls(tab: Tabs) -> None:
     ada, ben, eve = tab(), tab(), tab()
     for room, name in ((ada, "ada"), (ben, "ben"), (eve, "eve")):
         await room.connect("local://", token(name))
@@ -120,7 +116,23 @@ async def test_data_and_calls(tab: Tab) -> None:
     assert reply == "abab"
 
 
-async def test_tokens_are_checked(tab: Tab) -> None:
+async def test_data_for_who_is_just_coming(tab: Tabs) -> None:
+    """What is sent as soon as somebody is seen arrives, though its connection is not up yet."""
+    ada, ben = tab(), tab()
+    await ada.connect("local://", token("ada"))
+
+    @ada.on(ParticipantConnected)
+    async def greet(_event: ParticipantConnected) -> None:
+        await ada.local_participant.publish_data(b"1")
+        await ada.local_participant.publish_data(b"2")
+
+    heard = asyncio.Queue[bytes]()
+    ben.on(DataReceived, lambda event: heard.put_nowait(event.packet.data))
+    await ben.connect("local://", token("ben"))
+    assert [await asyncio.wait_for(heard.get(), 5) for _ in range(2)] == [b"1", b"2"]
+
+
+async def test_tokens_are_checked(tab: Tabs) -> None:
     room = tab()
     for wrong in ("nonsense", AccessToken("devkey", "another").with_identity("ada").to_jwt()):
         with pytest.raises(ConnectError) as caught:
@@ -128,7 +140,7 @@ async def test_tokens_are_checked(tab: Tab) -> None:
         assert (caught.value.status, caught.value.reason.name) == (401, "NOT_ALLOWED")
 
 
-async def test_the_same_identity(tab: Tab) -> None:
+async def test_the_same_identity(tab: Tabs) -> None:
     first, second = tab(), tab()
     await first.connect("local://", token("ada"))
     ended = asyncio.ensure_future(first.wait_for(Disconnected, timeout=5))
@@ -137,7 +149,24 @@ async def test_the_same_identity(tab: Tab) -> None:
     assert (await ended).reason == DisconnectReason.DUPLICATE_IDENTITY
 
 
-async def test_addresses_are_apart(tab: Tab) -> None:
+async def test_no_network_interface(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Browsers find no way even to themselves then: that is said long before the time for connecting is over."""
+    monkeypatch.setattr(connection, "NO_INTERFACE", 0.2)
+    network = FakeNetwork()
+    network.has_interface = False
+    browser = FakeBrowser(network=network)
+    room = Room(browser=browser)
+    with pytest.raises(ConnectError, match="no network interface"):
+        await asyncio.wait_for(room.connect("local://", token("ada")), 3)
+    network.has_interface = True
+    await room.connect("local://", token("ada"))
+    await room.disconnect()
+    await asyncio.sleep(0.05)
+    assert browser.get_open() == []
+    await browser.aclose()
+
+
+async def test_addresses_are_apart(tab: Tabs) -> None:
     ada, ben = tab(), tab()
     await ada.connect("local://", token("ada"))
     await ben.connect("local://elsewhere", token("ben"))

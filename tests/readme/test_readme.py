@@ -115,6 +115,31 @@ async def test_a_room_as_a_context_manager_leaves(stage: Stage) -> None:
         assert (await block.seen())["state"] == "DISCONNECTED"
 
 
+@covers("connect 3")
+async def test_a_token_source(stage: Stage) -> None:
+    answer = {"server_url": stage.server.url, "participant_token": stage.server.token("grace", stage.room)}
+    async with stage.play("connect 3", look="room", world="a token endpoint", given=answer, connect=False) as block:
+        await block.ran()
+        await block.ada.wait_remote("grace")
+        assert (await block.seen())["name"] == stage.room
+
+
+@covers("rooms without a server")
+async def test_a_room_without_a_server(stage: Stage) -> None:
+    async with stage.play("rooms without a server", look="room", connect=False) as block:
+        await block.ran()
+        assert await block.seen() == {"name": "lesson", "state": "CONNECTED", "capture": None}
+
+
+@covers("reconnection")
+async def test_reconnection(stage: Stage) -> None:
+    async with stage.play("reconnection", look="broken") as block:
+        await block.ran()
+        lines = [block.will_print(0), block.will_print(1)]
+        assert await block.seen() == "CONNECTED"
+        assert [await line for line in lines] == ["the connection broke", "there is another"]
+
+
 @covers("publish camera and microphone")
 async def test_publish(stage: Stage) -> None:
     async with stage.play("publish camera and microphone") as block:
@@ -198,6 +223,15 @@ async def test_devices(stage: Stage) -> None:
         assert seen["open"] == seen["chosen"] != ""
 
 
+@covers("devices 2")
+async def test_switching_devices(stage: Stage) -> None:
+    async with stage.play("devices 2") as block:
+        await block.ran()
+        assert re.fullmatch(r"the camera is \w+", await block.printed())
+        await block.ada.wait_video("grace")
+        await block.seen()
+
+
 @covers("device failures")
 async def test_device_failures(stage: Stage) -> None:
     async with stage.play("device failures", look="refused", world="the user refuses") as block:
@@ -225,6 +259,29 @@ async def test_data(stage: Stage) -> None:
         assert second.data == b"\x01\x02"
         await block.ada.publish_data(b"hello grace", topic="greetings")
         assert await block.printed() == "ada wrote hello grace about greetings"
+        await block.seen()
+
+
+@covers("texts, bytes and files of any size")
+async def test_taking_streams(stage: Stage) -> None:
+    async with stage.play("texts, bytes and files of any size") as block:
+        await block.ran()
+        await block.ada.send_text("hello grace", topic="chat")
+        assert await block.printed(0) == "ada wrote hello grace"
+        await block.ada.send_bytes(bytes(50_000), topic="files", name="zeros.bin")
+        assert await block.printed(1) == "ada sent zeros.bin of 50000 bytes"
+        await block.seen()
+
+
+@covers("texts, bytes and files of any size 2")
+async def test_sending_streams(stage: Stage) -> None:
+    async with stage.play("texts, bytes and files of any size 2") as block:
+        for topic in ("chat", "files"):
+            await block.ada.take_streams(topic)
+        await block.ran()
+        await block.ada.wait_stream(lambda got: (got.topic, got.data) == ("chat", b"a long story"))
+        await block.ada.wait_stream(lambda got: (got.topic, got.data) == ("chat", b"bit by bit"))
+        await block.ada.wait_stream(lambda got: (got.name, got.data) == ("zeros.bin", bytes(100_000)))
         await block.seen()
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 from urllib.parse import parse_qs, urlsplit
 
@@ -45,8 +45,11 @@ class Server:
         others: who is there when the client joins.
         permission: what the client may do.
         version: the server's own.
-        answers_tracks: whether an AddTrackRequest is granted.
+        answers_tracks: whether an AddTrackRequest is answered.
+        refused_sources: from where no track is taken.
+        tokens: what the client joined with, in order.
         ping: interval and timeout, in seconds; 0 is none.
+        refusals: what is done to the next joins, in order, instead of answering them.
     """
 
     def __init__(self) -> None:
@@ -59,9 +62,12 @@ class Server:
             can_subscribe=True, can_publish=True, can_publish_data=True, can_update_metadata=True
         )
         self.answers_tracks = True
+        self.refused_sources: set[TrackSource] = set()
+        self.tokens: list[str] = []
         self.version = "1.13.5"
         self.ping: tuple[int, int] = (0, 0)
         self.joins = 0
+        self.refusals: list[Callable[[FakeServerSocket], Awaitable[None]]] = []
         self.pc: FakePeerConnection | None = None
         self._page = FakeBrowser(network=self.browser.network)
         self._socket: FakeServerSocket | None = None
@@ -72,19 +78,16 @@ class Server:
         self.browser.serve(f"{URL}/rtc/v1", self._serve)
 
     async def _serve(self, socket: FakeServerSocket) -> None:
+        if self.refusals:
+            await self.refusals.pop(0)(socket)
+            return
         self._socket = socket
         self.joins += 1
-        request = wire.decode_join_request(parse_qs(urlsplit(socket.url).query)["join_request"][0])
+        query = parse_qs(urlsplit(socket.url).query)
+        self.tokens += query["access_token"]
+        request = wire.decode_join_request(query["join_request"][0])
         self.pc = self._page.new_peer_connection(RtcConfig(), self)
-        join = m.JoinResponse(
-            room=m.Room(sid="RM_1", name="fake"),
-            participant=m.ParticipantInfo(sid=f"PA_me{self.joins}", identity="me", permission=self.permission),
-            server_info=ServerInfo(version=self.version),
-            ping_interval=self.ping[0],
-            ping_timeout=self.ping[1],
-            enabled_publish_codecs=(m.Codec("video/VP8"), m.Codec("audio/opus")),
-        )
-        await socket.send(wire.encode_response(join, self.others))
+        await socket.send(self.welcome())
         assert request.publisher_offer is not None
         await self._answer(request.publisher_offer)
         async for data in socket:
@@ -95,6 +98,18 @@ class Server:
                 self.received.append(message)
                 self._heard.set()
 
+    def welcome(self) -> bytes:
+        """The server's first message."""
+        join = m.JoinResponse(
+            room=m.Room(sid="RM_1", name="fake"),
+            participant=m.ParticipantInfo(sid=f"PA_me{self.joins}", identity="me", permission=self.permission),
+            server_info=ServerInfo(version=self.version),
+            ping_interval=self.ping[0],
+            ping_timeout=self.ping[1],
+            enabled_publish_codecs=(m.Codec("video/VP8"), m.Codec("audio/opus")),
+        )
+        return wire.encode_response(join, self.others)
+
     async def _take(self, message: m.ClientMessage) -> None:
         match message:
             case m.SessionDescription(type="offer"):
@@ -102,6 +117,8 @@ class Server:
             case m.TrickleRequest():
                 assert self.pc is not None
                 self.pc.add_ice_candidate(message.candidateInit)
+            case m.AddTrackRequest() if message.source in self.refused_sources:
+                await self.say(m.RequestResponse(0, m.RequestReason.NOT_ALLOWED, "not you", add_track=message))
             case m.AddTrackRequest() if self.answers_tracks:
                 info = m.TrackInfo(f"TR_{next(self._numbers)}", message.type, source=message.source, name=message.name)
                 await self.say(m.TrackPublishedResponse(message.cid, info))

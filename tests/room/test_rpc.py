@@ -165,7 +165,7 @@ async def test_we_leave(room: Room, server: Server, acknowledged: bool) -> None:
 async def test_a_channel_that_takes_nothing(room: Room, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     """A call that cannot even be sent ends after the time for the ack, or with the room."""
     await join(room, server)
-    async with room._context.session._channels._out["_reliable"].turn:
+    async with room._context.session._require_connection()._channels._out["_reliable"].turn:
         monkeypatch.setattr(core, "ACK_TIMEOUT", 0.02)
         assert await failed(call(room)) == Code.CONNECTION_TIMEOUT
         monkeypatch.undo()

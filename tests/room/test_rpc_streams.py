@@ -172,7 +172,7 @@ async def test_acknowledged_while_it_is_sent(room: Room, server: Server, monkeyp
     """A long text may take longer than the time for the ack."""
     monkeypatch.setattr(core, "ACK_TIMEOUT", 0.2)
     await join(room, server)
-    turn = room._context.session._channels._out["_reliable"].turn
+    turn = room._context.session._require_connection()._channels._out["_reliable"].turn
     await turn.acquire()
     calling = call(room, LONG)
     await until(lambda: room.local_participant._rpc._calls)
@@ -301,7 +301,7 @@ async def test_we_leave(room: Room, server: Server) -> None:
     [question] = await sent(server)
     say(server, *answer(question.attributes[ID], LONG)[:-1])
     await settled(room, server)
-    async with room._context.session._channels._out["_reliable"].turn:
+    async with room._context.session._require_connection()._channels._out["_reliable"].turn:
         asking = call(room, LONG)
         await until(lambda: len(room.local_participant._rpc._calls) == 2)
         await room.disconnect()

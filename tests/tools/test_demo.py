@@ -82,23 +82,51 @@ async def test_a_server_that_runs_already_is_used(
     assert not pid_file.exists()
 
 
-async def test_it_can_be_left_out(
-    pid_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setenv("SERVER", "none")
-    async with demo.livekit_server():
-        assert "SERVER=none" in capsys.readouterr().out
-    assert not pid_file.exists()
+async def test_without_a_livekit_server_there_is_none(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(demo, "_livekit_program", lambda: None)
+    with pytest.raises(Stop, match="make server"):
+        async with demo.livekit_server():
+            pass
+
+
+def run_demo(site: Path, port: int, server: str, stop: signal.Signals = signal.SIGINT) -> str:
+    """Serve a folder as `make demo` does, until it says that it does; what it said."""
+    (site / "index.html").touch()
+    command = [sys.executable, "-c", SERVE, str(site), str(port)]
+    env = os.environ | {"PORT": "0", "SERVER": server}
+    said: list[str] = []
+    with subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            said.append(line)
+            if "Open http://localhost:" in line:
+                process.send_signal(stop)
+        assert process.wait(timeout=20) in (0, 130)
+    return "".join(said)
 
 
 @pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
 def test_nothing_is_left_behind(stop: signal.Signals, pid_file: Path, port: int, tmp_path: Path) -> None:
-    (tmp_path / "index.html").touch()
-    command = [sys.executable, "-c", SERVE, str(tmp_path), str(port)]
-    env = os.environ | {"PORT": "0"}
-    with subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        assert any("Open http://localhost:" in line for line in process.stdout)
-        process.send_signal(stop)
-        assert process.wait(timeout=20) in (0, 130)
+    assert "livekit-server on ws://127.0.0.1:" in run_demo(tmp_path, port, "livekit", stop)
     assert_gone(pid_file)
+
+
+def test_rooms_live_in_the_browser_unless_a_server_is_asked_for(pid_file: Path, port: int, tmp_path: Path) -> None:
+    assert "livekit-server" not in run_demo(tmp_path, port, "")
+    assert not pid_file.exists()
+
+
+def test_another_server_is_not_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "index.html").touch()
+    monkeypatch.setattr(demo, "SITE", tmp_path)
+    monkeypatch.setenv("SERVER", "none")
+    with pytest.raises(Stop, match="SERVER=none: leave it out"):
+        demo.serve()
+
+
+@pytest.mark.parametrize(("server", "builds"), [("", False), ("livekit", True)])
+def test_go_is_needed_for_a_livekit_server_alone(server: str, builds: bool) -> None:
+    plan = ["make", "--dry-run", "--always-make", "demo", f"SERVER={server}"]
+    steps = subprocess.run(plan, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert "-m tools.site" in steps and "-m tools.demo" in steps
+    assert ("-m tools.server" in steps) == builds

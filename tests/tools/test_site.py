@@ -3,6 +3,7 @@
 import hashlib
 import json
 import socket
+import time
 import zipfile
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import aiohttp
 import pytest
 from yarl import URL
 
+from lk_pyodide.local.claims import verify
 from tools import demo, site
 from tools.console import Stop
 from tools.lockfile import lockfile
@@ -109,6 +111,29 @@ async def test_the_server_answers_with_types_that_browsers_insist_on(tmp_path: P
         for missing in ("nothing", "nothing/", "%2e%2e/"):
             async with session.get(URL(address + missing, encoded=True)) as response:
                 assert response.status == 404
+
+
+async def test_the_page_learns_where_to_go(tmp_path: Path) -> None:
+    where = {"url": "local://"}
+    (tmp_path / "server.json").write_text(json.dumps(where))
+    async with aiohttp.ClientSession() as session:
+        async with demo.static_server(tmp_path, 0) as address:
+            async with session.get(address + "server.json") as response:
+                assert await response.json() == where
+            async with session.post(address + "token", json={}) as response:
+                assert response.status == 405
+        async with demo.static_server(tmp_path, 0, "ws://there") as address:
+            async with session.get(address + "server.json") as response:
+                assert await response.json() == {"token_endpoint": "token"}
+            wanted = {"room_name": "r", "participant_identity": "i", "participant_name": "n"}
+            async with session.post(address + "token", json=wanted) as response:
+                given = await response.json()
+            assert given["server_url"] == "ws://there"
+            claims = verify(given["participant_token"], {"devkey": "secret"}, time.time())
+            assert (claims.identity, claims.name, claims.room) == ("i", "n", "r")
+            for wrong in (b"{}", b"[]", b"no JSON"):
+                async with session.post(address + "token", data=wrong) as response:
+                    assert response.status == 400
 
 
 async def test_a_taken_port_is_one_clear_sentence(tmp_path: Path) -> None:

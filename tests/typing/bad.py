@@ -17,6 +17,8 @@ from lk_pyodide import (
     Room,
     RoomEvent,
     RoomOptions,
+    TokenSource,
+    TokenSourceFetchOptions,
     TrackMuted,
     TrackPublishOptions,
     TrackSubscribed,
@@ -86,7 +88,9 @@ def takes_bytes(reader: ByteStreamReader, identity: str) -> None: ...
 
 
 async def meet(packet: DataPacket, participant: RemoteParticipant) -> None:
-    await room.connect("wss://a.example")  # type: ignore[call-arg]
+    await room.connect("wss://a.example")  # type: ignore[call-overload]
+    await room.connect("wss://a.example", RoomOptions())  # type: ignore[call-overload]
+    await room.connect(TokenSource.literal("wss://a.example", "t"), "t")  # type: ignore[call-overload]
     await room.local_participant.publish_data(7)  # type: ignore[arg-type]
     await room.local_participant.publish_data(b"", "topic")  # type: ignore[arg-type]
     room.local_participant.register_rpc_method("greet", lambda: "")  # type: ignore[call-overload,misc]
@@ -102,7 +106,25 @@ async def meet(packet: DataPacket, participant: RemoteParticipant) -> None:
     raise ConnectError("no reason")  # type: ignore[call-arg]
 
 
+# -- token sources --
+
+TokenSource()  # type: ignore[abstract]
+TokenSource.literal("wss://a.example")  # type: ignore[call-overload]
+TokenSource.literal(lambda options: ("wss://a.example", "t"))  # type: ignore[arg-type,misc]
+TokenSource.custom(lambda: ("wss://a.example", "t"))  # type: ignore[arg-type,misc]
+TokenSource.custom(lambda options: "t")  # type: ignore[arg-type,return-value]
+TokenSource.endpoint("/token", {})  # type: ignore[call-arg,arg-type]
+
+
+async def fetch(options: TokenSourceFetchOptions) -> None:
+    await TokenSource.literal("wss://a.example", "t").fetch(options)  # type: ignore[call-arg]
+    await TokenSource.endpoint("/token").fetch("maths")  # type: ignore[arg-type]
+    await room.prepare_connection(TokenSource.endpoint("/token"), "t")  # type: ignore[call-overload]
+
+
 # -- options --
+
+TokenSourceFetchOptions(roomName="maths")  # type: ignore[call-arg]
 
 RoomOptions(True)  # type: ignore[misc]
 RoomOptions(adaptive=True)  # type: ignore[call-arg]

@@ -43,6 +43,7 @@ from lk_pyodide import (
     RemoteTrackPublication,
     RemoteVideoTrack,
     Room,
+    RoomConnectOptions,
     RoomEvent,
     RoomOptions,
     RpcError,
@@ -53,6 +54,11 @@ from lk_pyodide import (
     TextStreamInfo,
     TextStreamReader,
     TextStreamWriter,
+    TokenSource,
+    TokenSourceConfigurable,
+    TokenSourceFetchOptions,
+    TokenSourceFixed,
+    TokenSourceResponse,
     TrackKind,
     TrackMuted,
     TrackPublication,
@@ -289,6 +295,42 @@ async def meet(url: str, token: str) -> None:
     devices = await Room.get_local_devices("videoinput")
     assert_type(devices, list[DeviceInfo])
     await room.disconnect()
+
+
+def find_server() -> tuple[str, str]:
+    return "wss://a.example", "t"
+
+
+async def ask_somebody(options: TokenSourceFetchOptions) -> dict[str, str]:
+    return {"serverUrl": "wss://a.example", "participantToken": options.room_name or ""}
+
+
+async def by_token_source(source: TokenSource) -> None:
+    await room.prepare_connection(source)
+    await room.connect(source)
+    await room.connect(source, RoomConnectOptions(auto_subscribe=False))
+    await room.connect(source, options=RoomOptions(auto_subscribe=False))
+    response = await source.fetch()
+    assert_type(response, TokenSourceResponse)
+    await room.connect(*response)
+
+
+async def token_sources(url: str, token: str) -> None:
+    maths = TokenSourceFetchOptions(room_name="maths", participant_attributes={"mood": "curious"})
+    endpoint = TokenSource.endpoint("/token", headers={"Authorization": "Bearer …"}, options=maths)
+    assert_type(endpoint, TokenSourceConfigurable)
+    assert_type((await endpoint.fetch(TokenSourceFetchOptions(agent_name="tutor"), force=True)).participant_token, str)
+    assert_type(TokenSource.literal(find_server, timeout=5), TokenSourceFixed)
+    for source in (
+        endpoint,
+        TokenSource.literal(url, token),
+        TokenSource.literal(server_url=url, participant_token=token),
+        TokenSource.literal(endpoint.fetch),
+        TokenSource.custom(ask_somebody, options=maths, timeout=60),
+        TokenSource.custom(lambda options: (url, f"{token} for {options.room_name}")),
+        TokenSource.development_token_server("my-id", options=maths),
+    ):
+        await by_token_source(source)
 
 
 async def in_a_context(url: str, token: str) -> None:

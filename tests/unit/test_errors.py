@@ -54,6 +54,7 @@ ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "ConnectError": ("text", ConnectErrorReason.TIMEOUT),
     "DataStreamError": ("text", DataStreamErrorReason.INCOMPLETE),
     "SignalRequestError": ("text", "NOT_ALLOWED"),
+    "TokenSourceError": ("text", ConnectErrorReason.TIMEOUT),
     "RpcError": (1500, "text"),
 }
 

@@ -88,8 +88,9 @@ export class Sender {
 
 /** An RTCRtpReceiver. */
 export class Receiver {
-  static calls = ["getStats"];
+  static calls = ["getStats", "getAudioLevel"];
   #native;
+  #heard; // the place in the stream of what was heard last
 
   constructor(native) {
     this.#native = native;
@@ -97,5 +98,13 @@ export class Receiver {
 
   getStats() {
     return readStats(this.#native);
+  }
+
+  /** How loud the newest sound is, if there is any. */
+  getAudioLevel() {
+    const [source] = this.#native.getSynchronizationSources();
+    if (!source || source.rtpTimestamp === this.#heard) return null;
+    this.#heard = source.rtpTimestamp;
+    return source.audioLevel ?? null;
   }
 }

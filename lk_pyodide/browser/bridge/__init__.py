@@ -123,15 +123,22 @@ class BridgeBrowser:
         """Speak with the other tabs: a worker can do so by itself."""
         return DirectBroadcastChannel(name, handler)
 
-    async def request_lock(self, name: str, /) -> DirectLock:
+    async def request_lock(self, name: str, /, *, steal: bool = False) -> DirectLock:
         """Wait for a lock: a worker can do so by itself."""
-        return await request_lock(name)
+        return await request_lock(name, steal=steal)
 
     async def fetch(
-        self, url: str, /, *, method: str = "GET", headers: Mapping[str, str] | None = None, timeout: float = 5.0
+        self,
+        url: str,
+        /,
+        *,
+        method: str = "GET",
+        headers: Mapping[str, str] | None = None,
+        body: str | None = None,
+        timeout: float = 5.0,
     ) -> FetchResult:
         """Make an HTTP request: a worker can do so by itself."""
-        return await fetch(url, method, headers or {}, timeout)
+        return await fetch(url, method, headers or {}, body, timeout)
 
     async def count_objects(self) -> int:
         """How many objects we have on the page; for tests."""

@@ -238,13 +238,22 @@ class BridgeReceiver(Remote):
 
     async def get_stats(self) -> Sequence[Mapping[str, Json]]:
         """Statistics of this receiver."""
-        if not self._is_open:
-            raise closed_error("receiver")
+        self._check()
         return await _read_stats(self)
+
+    async def get_audio_level(self) -> float | None:
+        """How loud the newest sound is."""
+        self._check()
+        level: float | None = await self._ask("getAudioLevel")
+        return level
 
     def forget(self, *, free: bool = True) -> None:
         """Its place is taken, or its connection closed."""
         self._close(closed_error("receiver"), free=free)
+
+    def _check(self) -> None:
+        if not self._is_open:
+            raise closed_error("receiver")
 
 
 async def _read_stats(remote: Remote) -> Sequence[Mapping[str, Json]]:

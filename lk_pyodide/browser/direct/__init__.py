@@ -87,15 +87,22 @@ class DirectBrowser:
         """Speak with the other tabs."""
         return DirectBroadcastChannel(name, handler)
 
-    async def request_lock(self, name: str, /) -> DirectLock:
+    async def request_lock(self, name: str, /, *, steal: bool = False) -> DirectLock:
         """Wait for a lock."""
-        return await request_lock(name)
+        return await request_lock(name, steal=steal)
 
     async def fetch(
-        self, url: str, /, *, method: str = "GET", headers: Mapping[str, str] | None = None, timeout: float = 5.0
+        self,
+        url: str,
+        /,
+        *,
+        method: str = "GET",
+        headers: Mapping[str, str] | None = None,
+        body: str | None = None,
+        timeout: float = 5.0,
     ) -> FetchResult:
         """Make an HTTP request."""
-        return await fetch(url, method, headers or {}, timeout)
+        return await fetch(url, method, headers or {}, body, timeout)
 
 
 _NOT_CODECS = ("rtx", "red", "ulpfec", "flexfec-03", "flexfec")

@@ -116,10 +116,10 @@ class PageWatch:
         self._page.remove_watch(self)
 
 
-async def fetch(url: str, method: str, headers: Mapping[str, str], timeout: float) -> FetchResult:
+async def fetch(url: str, method: str, headers: Mapping[str, str], body: str | None, timeout: float) -> FetchResult:
     """Make an HTTP request and read its text, both within ``timeout``; cancelling aborts it."""
     js_controller = js.AbortController.new()
-    js_init = to_js_json({"method": method, "headers": dict(headers)})
+    js_init = to_js_json({"method": method, "headers": dict(headers), "body": body})
     js_init.signal = js_controller.signal
     try:
         async with asyncio.timeout(timeout):

@@ -8,7 +8,7 @@ from contextlib import suppress
 
 from lk_pyodide.browser.api import Encoding, Json, MediaTrack
 from lk_pyodide.browser.direct.media import get_native
-from lk_pyodide.browser.ffi import Js, Waiting, forget, from_js_json, js, jsnull, to_future
+from lk_pyodide.browser.ffi import Js, Waiting, forget, from_js_json, is_nothing, js, jsnull, to_future
 from lk_pyodide.browser.guard import closed_error, logger
 from lk_pyodide.browser.w3c import encoding_to_w3c
 from lk_pyodide.errors import BrowserError
@@ -131,13 +131,26 @@ class DirectReceiver:
     def __init__(self, native: Js, waiting: Waiting) -> None:
         self._native: Js = native
         self._waiting = waiting
+        self._heard: object = None  # the place in the stream of what was heard last
 
     async def get_stats(self) -> Sequence[Mapping[str, Json]]:
         """Statistics of this receiver."""
-        if self._native is None:
-            raise closed_error("receiver")
-        return await read_stats(self._native, self._waiting)
+        return await read_stats(self._get_native(), self._waiting)
+
+    async def get_audio_level(self) -> float | None:
+        """How loud the newest sound is."""
+        js_source = next(iter(self._get_native().getSynchronizationSources()), None)
+        if js_source is None or js_source.rtpTimestamp == self._heard:
+            return None
+        self._heard = js_source.rtpTimestamp
+        level: Js = getattr(js_source, "audioLevel", None)
+        return None if is_nothing(level) else float(level)
 
     def forget(self) -> None:
         """Hold nothing native any more."""
         self._native = None
+
+    def _get_native(self) -> Js:
+        if self._native is None:
+            raise closed_error("receiver")
+        return self._native

@@ -55,10 +55,11 @@ FakeAnswer: TypeAlias = "FetchResult | BrowserError | Callable[[FakeRequest], Fe
 class FakeRequest:
     """What ``fetch`` was asked for."""
 
-    def __init__(self, url: str, method: str, headers: Mapping[str, str]) -> None:
+    def __init__(self, url: str, method: str, headers: Mapping[str, str], body: str | None) -> None:
         self.url = url
         self.method = method
         self.headers = dict(headers)
+        self.body = body
 
 
 class FakePageWatch:
@@ -103,6 +104,8 @@ class FakeBrowser:
         self.refuse_sdp: Callable[[str], bool] = lambda _: False
         self.playback_blocked = False
         self.fetched: list[FakeRequest] = []
+        self.awake = asyncio.Event()
+        self.awake.set()
         self._info = info
         self._media_devices = FakeMediaDevices(self)
         self._endpoints: dict[str, Endpoint] = {}
@@ -157,18 +160,27 @@ class FakeBrowser:
         """Speak with the other browsers of the network."""
         return FakeBroadcastChannel(self, name, handler)
 
-    async def request_lock(self, name: str, /) -> FakeLock:
+    async def request_lock(self, name: str, /, *, steal: bool = False) -> FakeLock:
         """Wait for a lock."""
-        await self.network.tabs.request(name)
-        return FakeLock(self, name)
+        await self.awake.wait()
+        return FakeLock(self, name, await self.network.tabs.request(name, steal=steal))
 
     async def fetch(
-        self, url: str, /, *, method: str = "GET", headers: Mapping[str, str] | None = None, timeout: float = 5.0
+        self,
+        url: str,
+        /,
+        *,
+        method: str = "GET",
+        headers: Mapping[str, str] | None = None,
+        body: str | None = None,
+        timeout: float = 5.0,
     ) -> FetchResult:
         """Make an HTTP request to what :meth:`respond` registered."""
-        request = FakeRequest(url, method, headers or {})
+        request = FakeRequest(url, method, headers or {}, body)
         self.fetched.append(request)
         await asyncio.sleep(0)
+        if body is not None and method in ("GET", "HEAD"):
+            raise BrowserError("Request with GET/HEAD method cannot have body.", "TypeError")
         answer = _find(self._answers, url)
         if answer is None:
             raise BrowserError("Failed to fetch", "TypeError")
@@ -209,6 +221,24 @@ class FakeBrowser:
         for socket in self._get(FakeWebSocket):
             socket.say_last_words()
         self._tell(lambda handler: handler.on_page_hide())
+
+    def freeze(self) -> None:
+        """The tab is suspended: it says nothing to other tabs and hears nothing of them. It keeps its locks."""
+        self.awake.clear()
+
+    def thaw(self) -> None:
+        """It goes on, and hears what has been said meanwhile."""
+        self.awake.set()
+        for channel in self._get(FakeBroadcastChannel):
+            channel.catch_up()
+
+    def crash(self) -> None:
+        """The tab is gone, with its locks and its connections, and without a word."""
+        self.awake.clear()
+        for lock in self._get(FakeLock):
+            lock.release()
+        for pc in self._get(FakePeerConnection):
+            pc.close()
 
     def set_online(self, online: bool) -> None:
         """The network comes or goes (but nothing breaks by that)."""

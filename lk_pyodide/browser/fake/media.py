@@ -28,6 +28,8 @@ class FakeMediaStreamTrack:
         self.muted = False
         self.content_hint = ""
         self.ready_state = "live"
+        self.audio_level = 0.0
+        """How loud a microphone is, 0 to 1, as a test wants it."""
         self.source: FakeMediaStreamTrack | None = None
         """For a received track: what the other side sends at present."""
         self.wrappers: list[FakeTrack] = []

@@ -12,9 +12,14 @@ if TYPE_CHECKING:
 
 
 class FakeNetwork:
-    """Peer connections on one network can reach each other, those of several browsers too."""
+    """Peer connections on one network can reach each other, those of several browsers too.
+
+    Attributes:
+        has_interface: whether there is any; without, browsers find no candidates, and connections remain new.
+    """
 
     def __init__(self) -> None:
+        self.has_interface = True
         self._peers: dict[str, FakeTransport] = {}
         self._numbers = itertools.count(1)
         self.tabs = FakeTabs()

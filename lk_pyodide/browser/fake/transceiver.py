@@ -90,17 +90,31 @@ class FakeReceiver:
 
     def __init__(self, transceiver: Transceiver) -> None:
         self._transceiver: Transceiver | None = transceiver
+        self._heard = 0  # the number of the packet that was heard last
 
     async def get_stats(self) -> Sequence[Mapping[str, Json]]:
         """Statistics of this receiver."""
         await asyncio.sleep(0)
-        if self._transceiver is None:
-            raise closed_error("receiver")
-        return [self._transceiver.get_stats("inbound-rtp")]
+        return [self._check().get_stats("inbound-rtp")]
+
+    async def get_audio_level(self) -> float | None:
+        """How loud the track is that the other side sends; it sends 50 packets a second."""
+        await asyncio.sleep(0)
+        remote, packet = self._check().remote, int(asyncio.get_running_loop().time() * 50)
+        if packet == self._heard:
+            return None
+        self._heard = packet
+        source = None if remote is None or remote.kind == "video" else remote.source
+        return None if source is None else source.audio_level
 
     def forget(self) -> None:
         """The connection is closed."""
         self._transceiver = None
+
+    def _check(self) -> Transceiver:
+        if self._transceiver is None:
+            raise closed_error("receiver")
+        return self._transceiver
 
 
 @dataclass(eq=False)

@@ -94,7 +94,7 @@ class FakeTransport(ConnectionSnapshot):
             partner._soon(partner._lose_partner)
 
     def _emit_candidate(self, ufrag: str, mid: str) -> None:
-        if self._handler is not None:
+        if self._handler is not None and self._browser.network.has_interface:
             text = f"candidate:1 1 udp 2122260223 127.0.0.1 50000 typ host generation 0 ufrag {ufrag} network-id 1"
             candidate = {"candidate": text, "sdpMid": mid, "sdpMLineIndex": 0, "usernameFragment": ufrag}
             call(self._handler.on_ice_candidate, json.dumps(candidate))
@@ -105,6 +105,8 @@ class FakeTransport(ConnectionSnapshot):
         if other is None or other._remote.ufrag != self._local_ufrag:
             return
         if self._signaling_state != "stable" or other._signaling_state != "stable":
+            return
+        if not (self._browser.network.has_interface or self._has_candidate or other._has_candidate):
             return
         pair = (self, other)
         for pc in pair:

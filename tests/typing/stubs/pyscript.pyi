@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 F = TypeVar("F", bound=Callable[..., object])
 
 document: Any
+window: Any
 
 async def fetch(url: str, **options: Any) -> Any: ...
 def when(event_type: str, selector: str) -> Callable[[F], F]: ...
