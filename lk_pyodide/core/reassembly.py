@@ -81,6 +81,7 @@ class Assembly(ABC, Generic[P]):
         self._pieces: deque[tuple[P, int]] = deque()
         self._next = 0
         self._received = 0
+        self._undecoded = 0
         self._is_open = True
         self._sender = sender
         self._held = OVERHEAD + sum(len(key) + len(value) for key, value in header.attributes.items())
@@ -186,6 +187,8 @@ class Assembly(ABC, Generic[P]):
         return data
 
     def _put(self, piece: P, size: int) -> None:
+        size += self._undecoded
+        self._undecoded = 0 if piece else size  # the first bytes of a character count with the rest of it
         if piece:
             self._pieces.append((piece, size))
             self._held += size

@@ -152,6 +152,13 @@ def test_whatever_is_sent_arrives(content: str | bytes, packed: bool, sized: boo
     assert assembly.taken == len(data)
 
 
+def test_a_character_in_two_parts_counts_whole(receiver: Receiver) -> None:
+    text = receiver.open(TEXT)
+    receiver.send(chunk(0, b"a\xe2"), chunk(1, b"\x82"), chunk(2, b"\xacb"), end())
+    assert ended_well(text) and taken(text) == "a€b"
+    assert text.taken == 5
+
+
 def test_who_waits_is_told(receiver: Receiver) -> None:
     calls: list[str] = []
     text = receiver.open(TEXT)

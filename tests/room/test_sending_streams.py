@@ -520,9 +520,10 @@ async def test_leaving_while_others_are_told_of_the_end(room: Room, server: Serv
     """Nothing of that stays behind."""
     await join(room, server, NEWEST)
     me = room.local_participant
-    async with room._context.session._require_connection()._channels._out["_reliable"].turn:
+    turn = room._context.session._require_connection()._channels._out["_reliable"].turn
+    async with turn:
         sending = asyncio.create_task(me.send_text(TEXT * 10, compress=False))
-        await until(lambda: sending.done() or room._context.session._require_connection()._channels._out["_reliable"].turn._waiters)
+        await until(lambda: sending.done() or turn._waiters)
         sending.cancel()
         await asyncio.wait([sending])
         assert me._streams._tasks._tasks
