@@ -41,6 +41,11 @@ async def join(room: Room, server: Server, *others: ParticipantInfo) -> None:
     await room.connect(URL, "token")
 
 
+def reliable(room: Room) -> Any:
+    """The channel on which streams go; whoever holds its ``turn`` keeps others from sending."""
+    return room._context.session._require_connection()._channels._out["_reliable"]
+
+
 async def sent(server: Server) -> list[Any]:
     """What we have sent; a packet that is sent last makes sure that this is all."""
     return [packet.value for packet in await packets(server)]
@@ -420,7 +425,7 @@ async def test_a_write_that_is_cancelled(room: Room, server: Server) -> None:
     """What has not been sent is not counted: the stream goes on without it."""
     await join(room, server, NEWEST)
     async with await room.local_participant.stream_text() as writer:
-        async with room._context.session._require_connection()._channels._out["_reliable"].turn:
+        async with reliable(room).turn:
             writing = asyncio.create_task(writer.write("never"))
             await asyncio.sleep(0)
             await asyncio.sleep(0)
@@ -454,7 +459,7 @@ async def test_sending_waits_for_room(room: Room, server: Server) -> None:
     """A megabyte waits at most, however much is sent."""
     await join(room, server, OLD)
     await room.local_participant.publish_data(b"opens the channel")
-    channel = room._context.session._require_connection()._channels._out["_reliable"].channel
+    channel = reliable(room).channel
     assert channel is not None
     most = 0
 
@@ -498,7 +503,7 @@ async def test_leaving_ends_writers(room: Room, server: Server) -> None:
     await join(room, server, NEWEST)
     me = room.local_participant
     writer, waiting = await me.stream_text(), await me.stream_bytes("x")
-    async with room._context.session._require_connection()._channels._out["_reliable"].turn:
+    async with reliable(room).turn:
         writes = [asyncio.create_task(waiting.write(b"x")), asyncio.create_task(me.send_text(TEXT, compress=False))]
         await asyncio.sleep(0)
         await room.disconnect()
@@ -520,9 +525,9 @@ async def test_leaving_while_others_are_told_of_the_end(room: Room, server: Serv
     """Nothing of that stays behind."""
     await join(room, server, NEWEST)
     me = room.local_participant
-    async with room._context.session._require_connection()._channels._out["_reliable"].turn:
+    async with reliable(room).turn:
         sending = asyncio.create_task(me.send_text(TEXT * 10, compress=False))
-        await until(lambda: sending.done() or room._context.session._require_connection()._channels._out["_reliable"].turn._waiters)
+        await until(lambda: sending.done() or reliable(room).turn._waiters)
         sending.cancel()
         await asyncio.wait([sending])
         assert me._streams._tasks._tasks
@@ -535,7 +540,7 @@ async def test_a_connection_that_is_made_anew_while_a_packet_waits(room: Room, s
     await join(room, server, NEWEST)
     me = room.local_participant
     writer = await me.stream_text()
-    async with room._context.session._require_connection()._channels._out["_reliable"].turn:
+    async with reliable(room).turn:
         writing = asyncio.create_task(writer.write("x"))
         await asyncio.sleep(0)
         me._updated(replace(me._info, sid="PA_anew"))
