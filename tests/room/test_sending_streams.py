@@ -4,9 +4,8 @@ import asyncio
 import os
 import zlib
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import pytest
 
@@ -15,6 +14,7 @@ from lk_pyodide import (
     ByteStreamInfo,
     DataStreamError,
     DataStreamErrorReason,
+    Reconnected,
     Room,
     RoomDisconnectedError,
     TextStreamInfo,
@@ -55,6 +55,11 @@ async def packets(server: Server) -> list[DataPacket]:
     """As above, with the envelopes."""
     await until(lambda: server.packets and ended(server.packets[-1].value), turns=3000)
     return server.packets
+
+
+def is_header(packet: DataPacket) -> TypeGuard[Any]:
+    """Whether a stream begins with this."""
+    return isinstance(packet.value, DataStream.Header)
 
 
 def ended(value: object) -> bool:
@@ -535,18 +540,12 @@ async def test_leaving_while_others_are_told_of_the_end(room: Room, server: Serv
         assert not me._streams._tasks._tasks
 
 
-async def test_a_connection_that_is_made_anew_while_a_packet_waits(room: Room, server: Server) -> None:
-    """The packet may have gone out on the new one, where it is nothing."""
-    await join(room, server, NEWEST)
-    me = room.local_participant
-    writer = await me.stream_text()
-    async with reliable(room).turn:
-        writing = asyncio.create_task(writer.write("x"))
-        await asyncio.sleep(0)
-        me._updated(replace(me._info, sid="PA_anew"))
-    with pytest.raises(DataStreamError) as caught:
-        await writing
-    assert caught.value.reason is DataStreamErrorReason.ABNORMAL_END
+async def broken(room: Room, server: Server) -> None:
+    """The connection breaks, and is made anew."""
+    again = asyncio.ensure_future(room.wait_for(Reconnected, timeout=10))
+    await asyncio.sleep(0)
+    server.break_connection()
+    await again
 
 
 async def test_a_connection_that_is_made_anew_ends_writers(room: Room, server: Server) -> None:
@@ -555,9 +554,31 @@ async def test_a_connection_that_is_made_anew_ends_writers(room: Room, server: S
     me = room.local_participant
     writer = await me.stream_text()
     await writer.write("x")
-    me._updated(replace(me._info, sid="PA_anew"))
+    await until(lambda: len(server.packets) == 2)
+    await broken(room, server)
     for attempt in (writer.write("y"), writer.aclose()):
         with pytest.raises(DataStreamError) as caught:
             await attempt
         assert caught.value.reason is DataStreamErrorReason.ABNORMAL_END
-    await until(lambda: len(server.packets) == 2)
+    assert len(server.packets) == 2
+    await me.send_text("goes on")
+    await until(lambda: len(server.packets) == 3)
+
+
+async def test_a_connection_that_is_made_anew_while_a_packet_waits(room: Room, server: Server) -> None:
+    """Of many packets none is any good then; a single one just goes out later."""
+    await join(room, server, NEWEST)
+    me = room.local_participant
+    writer = await me.stream_text()
+    async with reliable(room).turn:
+        writing = asyncio.create_task(writer.write("x"))
+        long = asyncio.create_task(me.send_text(TEXT * 10, compress=False))
+        short = asyncio.create_task(me.send_text("short"))
+        await asyncio.sleep(0)
+        await broken(room, server)
+    for sending in (writing, long):
+        with pytest.raises(DataStreamError) as caught:
+            await sending
+        assert caught.value.reason is DataStreamErrorReason.ABNORMAL_END
+    await short
+    await until(lambda: any(packet.value.inline_content for packet in server.packets if is_header(packet)))
