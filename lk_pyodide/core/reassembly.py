@@ -81,7 +81,7 @@ class Assembly(ABC, Generic[P]):
         self._pieces: deque[tuple[P, int]] = deque()
         self._next = 0
         self._received = 0
-        self._undecoded = 0
+        self._unplaced = 0  # bytes of a character that is not complete yet
         self._is_open = True
         self._sender = sender
         self._held = OVERHEAD + sum(len(key) + len(value) for key, value in header.attributes.items())
@@ -187,12 +187,12 @@ class Assembly(ABC, Generic[P]):
         return data
 
     def _put(self, piece: P, size: int) -> None:
-        size += self._undecoded
-        self._undecoded = 0 if piece else size  # the first bytes of a character count with the rest of it
+        self._unplaced += size
         if piece:
-            self._pieces.append((piece, size))
-            self._held += size
-            self._sender.held += size
+            self._pieces.append((piece, self._unplaced))
+            self._held += self._unplaced
+            self._sender.held += self._unplaced
+            self._unplaced = 0
 
     def _finish(self) -> None:
         lacking = self._total is not None and self._received < self._total

@@ -18,6 +18,7 @@ from lk_pyodide import (
     DataStreamErrorReason,
     DataStreamOptions,
     EncryptionType,
+    Reconnected,
     Room,
     RoomDisconnectedError,
     RoomOptions,
@@ -272,6 +273,20 @@ async def test_who_waits_hears_that_we_left(joined: Room, server: Server) -> Non
     assert errors[0].reason is Reason.ABNORMAL_END
     assert isinstance(errors[0].__cause__, RoomDisconnectedError)
     await until(lambda: not joined._context.streams._tasks._tasks)
+
+
+async def test_who_waits_hears_that_the_connection_is_made_anew(joined: Room, server: Server) -> None:
+    """What comes on the next one is something else."""
+    coming = first_text(joined)
+    await say(joined, server, TEXT, chunk(0, "abc"))
+    reader, _ = coming.result()
+    again = asyncio.ensure_future(joined.wait_for(Reconnected, timeout=10))
+    await asyncio.sleep(0)
+    server.break_connection()
+    assert await anext(reader) == "abc"
+    assert (await failed(reader)).reason is Reason.ABNORMAL_END
+    await again
+    await say(joined, server, chunk(1), end())
 
 
 async def test_a_handler_that_ends_the_room(joined: Room, server: Server) -> None:

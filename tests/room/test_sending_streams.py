@@ -4,9 +4,8 @@ import asyncio
 import os
 import zlib
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import pytest
 
@@ -15,6 +14,7 @@ from lk_pyodide import (
     ByteStreamInfo,
     DataStreamError,
     DataStreamErrorReason,
+    Reconnected,
     Room,
     RoomDisconnectedError,
     TextStreamInfo,
@@ -41,6 +41,11 @@ async def join(room: Room, server: Server, *others: ParticipantInfo) -> None:
     await room.connect(URL, "token")
 
 
+def reliable(room: Room) -> Any:
+    """The channel on which streams go; whoever holds its ``turn`` keeps others from sending."""
+    return room._context.session._require_connection()._channels._out["_reliable"]
+
+
 async def sent(server: Server) -> list[Any]:
     """What we have sent; a packet that is sent last makes sure that this is all."""
     return [packet.value for packet in await packets(server)]
@@ -50,6 +55,11 @@ async def packets(server: Server) -> list[DataPacket]:
     """As above, with the envelopes."""
     await until(lambda: server.packets and ended(server.packets[-1].value), turns=3000)
     return server.packets
+
+
+def is_header(packet: DataPacket) -> TypeGuard[Any]:
+    """Whether a stream begins with this."""
+    return isinstance(packet.value, DataStream.Header)
 
 
 def ended(value: object) -> bool:
@@ -420,7 +430,7 @@ async def test_a_write_that_is_cancelled(room: Room, server: Server) -> None:
     """What has not been sent is not counted: the stream goes on without it."""
     await join(room, server, NEWEST)
     async with await room.local_participant.stream_text() as writer:
-        async with room._context.session._require_connection()._channels._out["_reliable"].turn:
+        async with reliable(room).turn:
             writing = asyncio.create_task(writer.write("never"))
             await asyncio.sleep(0)
             await asyncio.sleep(0)
@@ -454,7 +464,7 @@ async def test_sending_waits_for_room(room: Room, server: Server) -> None:
     """A megabyte waits at most, however much is sent."""
     await join(room, server, OLD)
     await room.local_participant.publish_data(b"opens the channel")
-    channel = room._context.session._require_connection()._channels._out["_reliable"].channel
+    channel = reliable(room).channel
     assert channel is not None
     most = 0
 
@@ -498,7 +508,7 @@ async def test_leaving_ends_writers(room: Room, server: Server) -> None:
     await join(room, server, NEWEST)
     me = room.local_participant
     writer, waiting = await me.stream_text(), await me.stream_bytes("x")
-    async with room._context.session._require_connection()._channels._out["_reliable"].turn:
+    async with reliable(room).turn:
         writes = [asyncio.create_task(waiting.write(b"x")), asyncio.create_task(me.send_text(TEXT, compress=False))]
         await asyncio.sleep(0)
         await room.disconnect()
@@ -520,10 +530,9 @@ async def test_leaving_while_others_are_told_of_the_end(room: Room, server: Serv
     """Nothing of that stays behind."""
     await join(room, server, NEWEST)
     me = room.local_participant
-    turn = room._context.session._require_connection()._channels._out["_reliable"].turn
-    async with turn:
+    async with reliable(room).turn:
         sending = asyncio.create_task(me.send_text(TEXT * 10, compress=False))
-        await until(lambda: sending.done() or turn._waiters)
+        await until(lambda: sending.done() or reliable(room).turn._waiters)
         sending.cancel()
         await asyncio.wait([sending])
         assert me._streams._tasks._tasks
@@ -531,18 +540,12 @@ async def test_leaving_while_others_are_told_of_the_end(room: Room, server: Serv
         assert not me._streams._tasks._tasks
 
 
-async def test_a_connection_that_is_made_anew_while_a_packet_waits(room: Room, server: Server) -> None:
-    """The packet may have gone out on the new one, where it is nothing."""
-    await join(room, server, NEWEST)
-    me = room.local_participant
-    writer = await me.stream_text()
-    async with room._context.session._require_connection()._channels._out["_reliable"].turn:
-        writing = asyncio.create_task(writer.write("x"))
-        await asyncio.sleep(0)
-        me._updated(replace(me._info, sid="PA_anew"))
-    with pytest.raises(DataStreamError) as caught:
-        await writing
-    assert caught.value.reason is DataStreamErrorReason.ABNORMAL_END
+async def broken(room: Room, server: Server) -> None:
+    """The connection breaks, and is made anew."""
+    again = asyncio.ensure_future(room.wait_for(Reconnected, timeout=10))
+    await asyncio.sleep(0)
+    server.break_connection()
+    await again
 
 
 async def test_a_connection_that_is_made_anew_ends_writers(room: Room, server: Server) -> None:
@@ -551,9 +554,31 @@ async def test_a_connection_that_is_made_anew_ends_writers(room: Room, server: S
     me = room.local_participant
     writer = await me.stream_text()
     await writer.write("x")
-    me._updated(replace(me._info, sid="PA_anew"))
+    await until(lambda: len(server.packets) == 2)
+    await broken(room, server)
     for attempt in (writer.write("y"), writer.aclose()):
         with pytest.raises(DataStreamError) as caught:
             await attempt
         assert caught.value.reason is DataStreamErrorReason.ABNORMAL_END
-    await until(lambda: len(server.packets) == 2)
+    assert len(server.packets) == 2
+    await me.send_text("goes on")
+    await until(lambda: len(server.packets) == 3)
+
+
+async def test_a_connection_that_is_made_anew_while_a_packet_waits(room: Room, server: Server) -> None:
+    """Of many packets none is any good then; a single one just goes out later."""
+    await join(room, server, NEWEST)
+    me = room.local_participant
+    writer = await me.stream_text()
+    async with reliable(room).turn:
+        writing = asyncio.create_task(writer.write("x"))
+        long = asyncio.create_task(me.send_text(TEXT * 10, compress=False))
+        short = asyncio.create_task(me.send_text("short"))
+        await asyncio.sleep(0)
+        await broken(room, server)
+    for sending in (writing, long):
+        with pytest.raises(DataStreamError) as caught:
+            await sending
+        assert caught.value.reason is DataStreamErrorReason.ABNORMAL_END
+    await short
+    await until(lambda: any(packet.value.inline_content for packet in server.packets if is_header(packet)))
