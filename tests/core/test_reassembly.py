@@ -109,14 +109,6 @@ def test_a_text(receiver: Receiver) -> None:
     assert text.taken == 9
 
 
-def test_parts_of_characters_count_with_what_they_come_to(receiver: Receiver) -> None:
-    text = receiver.open(TEXT)
-    for number, byte in enumerate("🦊".encode()):
-        assert text.take() is None
-        receiver.send(chunk(number, bytes([byte])))
-    assert (text.take(), text.taken, text._held) == ("🦊", 4, OVERHEAD)
-
-
 def test_bytes(receiver: Receiver) -> None:
     data = receiver.open(BYTES)
     assert isinstance(data, ByteAssembly)
