@@ -8,6 +8,7 @@ from collections.abc import Awaitable
 
 from lk_pyodide import events as ev
 from lk_pyodide.browser.api import MediaElement
+from lk_pyodide.browser.guard import Unheard
 from lk_pyodide.errors import BrowserError, DeviceUnsupportedError, MediaDeviceError
 from lk_pyodide.logging import get_logger
 from lk_pyodide.room_context import RoomContext
@@ -76,7 +77,7 @@ class Playback:
     async def _try(self, device_id: str) -> None:
         """Let an element that is not heard tell whether it can be done: there may be no other."""
         await self._room.browser.ready()
-        element = self._room.browser.new_element("audio", None, _Unheard())
+        element = self._room.browser.new_element("audio", None, Unheard())
         try:
             await element.set_sink_id(device_id)
         finally:
@@ -102,13 +103,6 @@ class Playback:
     def ended(self) -> None:
         """We left: the next room's elements will tell anew."""
         self._blocked.clear()
-
-
-class _Unheard:
-    """The handler of an element that plays nothing."""
-
-    def on_playing(self) -> None: ...
-    def on_play_failed(self, name: str, message: str) -> None: ...
 
 
 async def _play_at(element: MediaElement, speaker: str) -> None:

@@ -60,7 +60,7 @@ class RoomContext:
         self.leave = leave
         self.mimebundle = mimebundle
         self.remotes: dict[str, RemoteParticipant] = {}
-        self._streams = IncomingStreams(options.data_stream.max_payload_byte_length if options.data_stream else None)
+        self.streams = IncomingStreams(options.data_stream.max_payload_byte_length if options.data_stream else None)
         self.connecting: asyncio.Task[None] | None = None
         self.connection: Session | None = None
         self.token_source: TokenSource | None = None
@@ -77,9 +77,7 @@ class RoomContext:
             TokenSourceError: the token source does not say.
             UnexpectedConnectionState: nobody has called ``connect()``.
         """
-        source = self.token_source
-        if source is None:
-            raise UnexpectedConnectionState("the room was never connected")
+        source = self._require_source()
         response = await source.fetch()
         try:
             yield response
@@ -95,10 +93,14 @@ class RoomContext:
             TokenSourceError: the token source does not say.
             UnexpectedConnectionState: nobody has called ``connect()``.
         """
+        source = self._require_source()
+        source._forget()
+        return await source.fetch()
+
+    def _require_source(self) -> TokenSource:
         if self.token_source is None:
             raise UnexpectedConnectionState("the room was never connected")
-        self.token_source._forget()
-        return await self.token_source.fetch()
+        return self.token_source
 
     # -- for the nouns --
 
@@ -123,11 +125,6 @@ class RoomContext:
         if self.connection is None:
             raise UnexpectedConnectionState("the room is not connected")
         return self.connection
-
-    @property
-    def streams(self) -> IncomingStreams:
-        """What others send us as streams."""
-        return self._streams
 
     @property
     def server_version(self) -> str:

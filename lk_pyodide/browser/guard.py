@@ -24,6 +24,14 @@ def call(function: Callable[P, object], /, *args: P.args, **kwargs: P.kwargs) ->
         logger.exception("a handler raised an exception")
 
 
+class Unheard:
+    """The handler of an element of ours whose playing is nobody's business."""
+
+    def on_playing(self) -> None: ...
+
+    def on_play_failed(self, name: str, message: str, /) -> None: ...
+
+
 def closed_error(what: str) -> BrowserError:
     """Tell that something was asked of an object after its ``close()``."""
     return BrowserError(f"the {what} is closed", "InvalidStateError")

@@ -7,6 +7,9 @@ from dataclasses import replace
 from lk_pyodide.core.messages import DataPacket
 from lk_pyodide.types import DataPacketKind
 
+RELIABLE, LOSSY, DATA_TRACK = "_reliable", "_lossy", "_data_track"
+"""Labels of a client's data channels, by what they carry."""
+
 MAX_PACKET_SIZE = 64_000
 """Bytes of an encoded packet that every browser and the server pass on."""
 

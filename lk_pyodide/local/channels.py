@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from lk_pyodide.browser.api import DataChannel, DataChannelHandler
+from lk_pyodide.core.reliable import DATA_TRACK, LOSSY, RELIABLE
 from lk_pyodide.errors import BrowserError
-from lk_pyodide.local.effects import DATA_TRACK, LOSSY, RELIABLE
 from lk_pyodide.logging import get_logger
 
 _log = get_logger("local")

@@ -11,7 +11,8 @@ import struct
 from collections.abc import Iterator
 
 from lk_pyodide.core import messages as m
-from lk_pyodide.local.effects import DATA_TRACK, Carry, Effect, Tell
+from lk_pyodide.core.reliable import DATA_TRACK
+from lk_pyodide.local.effects import Carry, Effect, Tell
 from lk_pyodide.local.members import Member, Members
 from lk_pyodide.local.subscriptions import Permits
 

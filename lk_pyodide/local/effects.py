@@ -7,9 +7,6 @@ from dataclasses import dataclass
 from lk_pyodide.core import messages as m
 from lk_pyodide.local.claims import Claims
 
-RELIABLE, LOSSY, DATA_TRACK = "_reliable", "_lossy", "_data_track"
-"""Labels of a client's data channels."""
-
 
 @dataclass(frozen=True, slots=True)
 class Tell:

@@ -12,9 +12,10 @@ from dataclasses import replace
 
 from lk_pyodide.core import messages as m
 from lk_pyodide.core import wire
+from lk_pyodide.core.reliable import LOSSY, RELIABLE
 from lk_pyodide.local.claims import MAX_ATTRIBUTES, MAX_METADATA, MAX_NAME, Claims
 from lk_pyodide.local.data_tracks import DataTracks
-from lk_pyodide.local.effects import LOSSY, RELIABLE, Carry, Drop, Effect, Join, Renew, Tell
+from lk_pyodide.local.effects import Carry, Drop, Effect, Join, Renew, Tell
 from lk_pyodide.local.members import Member, Members, member
 from lk_pyodide.local.publications import Publications
 from lk_pyodide.local.quality import Qualities

@@ -12,12 +12,13 @@ from typing import Protocol
 from lk_pyodide.browser.api import Browser
 from lk_pyodide.core import messages as m
 from lk_pyodide.core import wire
+from lk_pyodide.core.reliable import DATA_TRACK, RELIABLE
 from lk_pyodide.errors import LiveKitError
 from lk_pyodide.local import frames, quality, speakers
 from lk_pyodide.local.claims import Claims
 from lk_pyodide.local.connection import Connection
 from lk_pyodide.local.descriptions import Sent
-from lk_pyodide.local.effects import DATA_TRACK, RELIABLE, Carry, Drop, Effect, Forward, Halt, Join, Renew, Tell
+from lk_pyodide.local.effects import Carry, Drop, Effect, Forward, Halt, Join, Renew, Tell
 from lk_pyodide.local.engine import Engine
 from lk_pyodide.logging import get_logger
 from lk_pyodide.session.tasks import TaskSet

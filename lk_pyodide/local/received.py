@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from lk_pyodide.browser.api import Browser, MediaElement, MediaTrack, TrackArrival
+from lk_pyodide.browser.api import Browser, MediaElement, TrackArrival
+from lk_pyodide.browser.guard import Unheard
 from lk_pyodide.errors import LiveKitError
 
 
@@ -18,18 +19,14 @@ class Received:
     """
 
     def __init__(self, browser: Browser, arrival: TrackArrival) -> None:
+        self.track = arrival.track
+        """What can be sent on."""
         self._receiver = arrival.receiver
-        self._track = arrival.track
         self._element: MediaElement | None = None
         if arrival.track.kind == "audio":
-            self._element = browser.new_element("audio", None, _Unheard())
+            self._element = browser.new_element("audio", None, Unheard())
             self._element.set_muted(True)
             self._element.attach(arrival.track)
-
-    @property
-    def track(self) -> MediaTrack:
-        """What can be sent on."""
-        return self._track
 
     async def get_audio_level(self) -> float | None:
         """How loud it is: see :meth:`lk_pyodide.browser.api.Receiver.get_audio_level`; None when it has gone, too."""
@@ -43,11 +40,3 @@ class Received:
         element, self._element = self._element, None
         if element is not None:
             element.close()
-
-
-class _Unheard:
-    """An element that nobody hears has nothing to say."""
-
-    def on_playing(self) -> None: ...
-
-    def on_play_failed(self, name: str, message: str) -> None: ...

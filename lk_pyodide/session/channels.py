@@ -12,14 +12,13 @@ from typing import Protocol
 from lk_pyodide.browser.api import DataChannel, DataChannelHandler, DataChannelInit, PeerConnection
 from lk_pyodide.core import wire
 from lk_pyodide.core.messages import DataPacket
-from lk_pyodide.core.reliable import MAX_PACKET_SIZE, DuplicateFilter, ReliableSequence
+from lk_pyodide.core.reliable import DATA_TRACK, LOSSY, MAX_PACKET_SIZE, RELIABLE, DuplicateFilter, ReliableSequence
 from lk_pyodide.errors import BrowserError, DeadlineExceeded, LiveKitError, ProtocolError, PublishDataError
 from lk_pyodide.logging import get_logger
 from lk_pyodide.types import DataPacketKind
 
 _log = get_logger("data")
 
-RELIABLE, LOSSY, DATA_TRACK = "_reliable", "_lossy", "_data_track"
 OPEN_TIMEOUT = 15.0
 """Seconds that a packet waits for its channel to open."""
 _LOW_WATER = {RELIABLE: 64 * 1024, LOSSY: 8 * 1024, DATA_TRACK: 8 * 1024}

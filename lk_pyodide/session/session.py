@@ -244,9 +244,8 @@ class Session:
 
     async def _renewed(self, error: LiveKitError) -> bool:
         """Get another token in place of one that is not good any more; False when there is none."""
-        if self._renew is None or not isinstance(error, ConnectError):
-            return False
-        if error.reason is not ConnectErrorReason.NOT_ALLOWED:
+        refused = isinstance(error, ConnectError) and error.reason is ConnectErrorReason.NOT_ALLOWED
+        if self._renew is None or not refused:
             return False
         try:
             url, token = await self._renew()

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from lk_pyodide.browser.api import DataChannel
+from lk_pyodide.core.reliable import DATA_TRACK, LOSSY, RELIABLE
 from lk_pyodide.errors import BrowserError
 from lk_pyodide.local.channels import LOSSY_HIGH_WATER, RELIABLE_HIGH_WATER, Channels
-from lk_pyodide.local.effects import DATA_TRACK, LOSSY, RELIABLE
 
 
 class Channel:

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lk_pyodide.core import messages as m
-from lk_pyodide.local.effects import DATA_TRACK, Carry, Effect, Tell
+from lk_pyodide.core.reliable import DATA_TRACK
+from lk_pyodide.local.effects import Carry, Effect, Tell
 from lk_pyodide.local.engine import Engine
 from lk_pyodide.types import DisconnectReason, EncryptionType
 from tests.local.test_engine import engine, enter, infos, told

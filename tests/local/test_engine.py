@@ -9,9 +9,10 @@ import pytest
 
 from lk_pyodide.core import messages as m
 from lk_pyodide.core import wire
+from lk_pyodide.core.reliable import LOSSY, RELIABLE
 from lk_pyodide.errors import ProtocolError
 from lk_pyodide.local.claims import Claims
-from lk_pyodide.local.effects import LOSSY, RELIABLE, Carry, Drop, Effect, Forward, Halt, Join, Renew, Tell
+from lk_pyodide.local.effects import Carry, Drop, Effect, Forward, Halt, Join, Renew, Tell
 from lk_pyodide.local.engine import Engine
 from lk_pyodide.types import DataPacketKind, DisconnectReason, EncryptionType, ParticipantState, TrackKind, TrackSource
 
