@@ -181,7 +181,7 @@ class LocalPublisher:
         media = track._media
         info, sender, said_muted = await self._send(track, publication.options)
         if self._me._publications.get(previous) is not publication:  # unpublished meanwhile
-            await self._room.session.unpublish(sender, media.id)
+            await self._room.session.unpublish(sender)
             return
         track._sender, track._sid = sender, info.sid
         publication._update(info)
@@ -217,11 +217,10 @@ class LocalPublisher:
         if self._me._publications.pop(publication.sid, None) is None:
             return
         sender, track._sender = track._sender, None
-        cid = track._media.id
         self._let_go(track, stop)
         self._room.local_track_unpublished(publication)
         if sender is not None and self._room.is_connected:
-            await self._room.session.unpublish(sender, cid)
+            await self._room.session.unpublish(sender)
 
     def left(self, *, stop_tracks: bool) -> None:
         """The room is over: nothing stays published."""

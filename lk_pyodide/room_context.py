@@ -144,7 +144,7 @@ class RoomContext:
     @property
     def is_connected(self) -> bool:
         """Whether there is a connection to send on."""
-        return self.connection is not None and self.connection.is_connected
+        return self.connection is not None and self.connection.is_up
 
     async def wait_connected(self) -> None:
         """Wait for a connect that is under way, or for the connection to be back.

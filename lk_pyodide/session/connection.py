@@ -283,9 +283,9 @@ class Connection:
         """Publish a track; see :meth:`Publisher.publish`."""
         return await self._publishing.publish(track, plan, self._browser.info.name)
 
-    async def unpublish(self, sender: Sender, track_id: str) -> None:
+    async def unpublish(self, sender: Sender) -> None:
         """Stop publishing a track; see :meth:`Publisher.unpublish`."""
-        await self._publishing.unpublish(sender, track_id)
+        await self._publishing.unpublish(sender)
 
     # -- for the publisher --
 

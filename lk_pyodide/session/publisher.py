@@ -76,7 +76,7 @@ class Publisher:
         except BaseException as error:
             answer.cancel()
             if sender is not None:
-                transport.remove_sender(sender, cid)
+                transport.remove_sender(sender)
                 transport.request_negotiation()
             raise _translated(error) from (error if isinstance(error, Exception) else None)
 
@@ -86,15 +86,15 @@ class Publisher:
         cid = plan.request.cid
         if plan.request.type == TrackKind.VIDEO:
             screen = plan.request.source == TrackSource.SCREENSHARE
-            transport.videos[cid] = SentVideo(cid, plan.codec, plan.target_bitrate, screen)
+            transport.videos[sender] = SentVideo(cid, plan.codec, plan.target_bitrate, screen)
         elif browser == "firefox" and plan.target_bitrate:
-            transport.audio_bitrates[cid] = plan.target_bitrate
+            transport.audio_bitrates[sender] = (cid, plan.target_bitrate)
         return sender
 
-    async def unpublish(self, sender: Sender, track_id: str) -> None:
+    async def unpublish(self, sender: Sender) -> None:
         """Stop sending a track. The server learns of it from the offer."""
         transport = self._port.publisher
-        transport.remove_sender(sender, track_id)
+        transport.remove_sender(sender)
         try:
             await transport.negotiate(self._port.negotiation_timeout)
         except (NegotiationError, ConnectionLostError) as error:

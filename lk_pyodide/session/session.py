@@ -287,11 +287,6 @@ class Session:
         return self._connection.rtt if self._connection is not None else 0.0
 
     @property
-    def is_connected(self) -> bool:
-        """Whether we are in the room, and nothing is being made anew."""
-        return self.state is SessionState.CONNECTED
-
-    @property
     def is_up(self) -> bool:
         """Whether there is a connection at present, even one on which not everything is published again yet."""
         return self._connection is not None and self._connection.state is ConnectionState.UP
@@ -344,10 +339,10 @@ class Session:
         """
         return await self._require_connection().publish(track, plan)
 
-    async def unpublish(self, sender: Sender, track_id: str) -> None:
+    async def unpublish(self, sender: Sender) -> None:
         """Stop publishing a track."""
-        if self.state is SessionState.CONNECTED:
-            await self._require_connection().unpublish(sender, track_id)
+        if self.is_up:
+            await self._require_connection().unpublish(sender)
 
     def _require_connection(self) -> Connection:
         if self._connection is None or self.state is SessionState.CLOSED:

@@ -54,8 +54,9 @@ class Transport:
     def __init__(self, browser: Browser, config: RtcConfig, target: SignalTarget, handler: TransportHandler) -> None:
         self.target = target
         self.pc: PeerConnection = browser.new_peer_connection(config, self)
-        self.audio_bitrates: dict[str, int] = {}
-        self.videos: dict[str, sdp.SentVideo] = {}
+        self.audio_bitrates: dict[Sender, tuple[str, int]] = {}
+        """For each sender of sound the track's id as descriptions have it, and bit/s."""
+        self.videos: dict[Sender, sdp.SentVideo] = {}
         self._handler = handler
         self._negotiation = Negotiation()
         self._answers: Waiters[tuple[int, object], None] = Waiters()
@@ -130,7 +131,7 @@ class Transport:
             deferred, self._deferred = self._deferred, None
             if deferred is not None:
                 await self.pc.set_local_description(deferred)
-            edited = sdp.edit_received_answer(answer.sdp, self._offer, self.audio_bitrates)
+            edited = sdp.edit_received_answer(answer.sdp, self._offer, dict(self.audio_bitrates.values()))
             await self.pc.set_remote_description(Description("answer", edited, fallback=answer.sdp))
             self._flush_candidates()
         again = self._negotiation.applied()
@@ -187,11 +188,11 @@ class Transport:
             elif key[0] <= self._negotiation.answered:
                 self._answers.answer(key, None)
 
-    def remove_sender(self, sender: Sender, track_id: str) -> None:
+    def remove_sender(self, sender: Sender) -> None:
         """Stop sending a track; the caller asks for the negotiation."""
         sender.remove()
-        self.videos.pop(track_id, None)
-        self.audio_bitrates.pop(track_id, None)
+        self.videos.pop(sender, None)
+        self.audio_bitrates.pop(sender, None)
 
     @property
     def connected(self) -> bool:

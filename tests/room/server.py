@@ -47,6 +47,7 @@ class Server:
         version: the server's own.
         answers_tracks: whether an AddTrackRequest is answered.
         refused_sources: from where no track is taken.
+        unanswered_sources: of whose tracks nothing is said.
         tokens: what the client joined with, in order.
         ping: interval and timeout, in seconds; 0 is none.
         refusals: what is done to the next joins, in order, instead of answering them.
@@ -63,6 +64,7 @@ class Server:
         )
         self.answers_tracks = True
         self.refused_sources: set[TrackSource] = set()
+        self.unanswered_sources: set[TrackSource] = set()
         self.tokens: list[str] = []
         self.version = "1.13.5"
         self.ping: tuple[int, int] = (0, 0)
@@ -119,7 +121,7 @@ class Server:
                 self.pc.add_ice_candidate(message.candidateInit)
             case m.AddTrackRequest() if message.source in self.refused_sources:
                 await self.say(m.RequestResponse(0, m.RequestReason.NOT_ALLOWED, "not you", add_track=message))
-            case m.AddTrackRequest() if self.answers_tracks:
+            case m.AddTrackRequest() if self.answers_tracks and message.source not in self.unanswered_sources:
                 info = m.TrackInfo(f"TR_{next(self._numbers)}", message.type, source=message.source, name=message.name)
                 await self.say(m.TrackPublishedResponse(message.cid, info))
             case m.UpdateParticipantMetadata():

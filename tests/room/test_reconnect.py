@@ -229,6 +229,57 @@ async def test_unpublishing_meanwhile(room: Room, server: Server) -> None:
     assert len([a for a in server.received if isinstance(a, m.AddTrackRequest)]) == 1
 
 
+async def rejoined(room: Room, server: Server) -> tuple[LocalTrackPublication, LocalTrackPublication]:
+    """Break the connection; on the next one the microphone is published again, and the camera not yet."""
+    await room.connect(URL, "token")
+    camera = await room.local_participant.set_camera_enabled(True)
+    microphone = await room.local_participant.set_microphone_enabled(True)
+    assert camera is not None and microphone is not None
+    before = microphone.sid
+    server.unanswered_sources = {TrackSource.CAMERA}
+    server.break_connection()
+    await server.heard(m.AddTrackRequest, 4)
+    await until(lambda: microphone.sid != before)
+    assert room.state is ConnectionState.RECONNECTING
+    return camera, microphone
+
+
+async def go_on(room: Room, server: Server) -> None:
+    """The server takes the camera, too."""
+    again = asyncio.ensure_future(room.wait_for(Reconnected, timeout=5))
+    await asyncio.sleep(0)
+    asked = [message for message in server.received if isinstance(message, m.AddTrackRequest)]
+    cid = next(request.cid for request in reversed(asked) if request.source == TrackSource.CAMERA)
+    await server.say(m.TrackPublishedResponse(cid, track("TR_camera")))
+    await again
+
+
+def received(server: Server) -> list[str]:
+    """The kinds of what the client sends to the server now."""
+    assert server.pc is not None
+    return sorted(section.kind for section in server.pc.transceivers if section.is_receiving)
+
+
+async def test_muting_what_is_published_again_already(room: Room, server: Server) -> None:
+    _, microphone = await rejoined(room, server)
+    await microphone.mute()
+    assert await server.heard(m.MuteTrackRequest) == m.MuteTrackRequest(microphone.sid, True)
+    await go_on(room, server)
+    assert microphone.muted
+    assert received(server) == ["audio", "video"]
+
+
+@pytest.mark.parametrize("source", [TrackSource.CAMERA, TrackSource.MICROPHONE])
+async def test_unpublishing_while_tracks_are_published_again(room: Room, server: Server, source: TrackSource) -> None:
+    """Whether it has been published again already, or not yet: the server does not get it any more."""
+    camera, microphone = await rejoined(room, server)
+    gone, left = (camera, microphone) if source == TrackSource.CAMERA else (microphone, camera)
+    await room.local_participant.unpublish_track(gone.track)
+    await go_on(room, server)
+    assert list(room.local_participant.track_publications.values()) == [left]
+    await until(lambda: received(server) == [left.kind.name.lower()])
+
+
 async def test_a_track_that_is_not_taken_again(room: Room, server: Server) -> None:
     """It is ended; the others and the room go on."""
     await room.connect(URL, "token")
