@@ -42,6 +42,15 @@ def as_bytes(message: Any) -> bytes:
     return data
 
 
+def encoded_size(size: int) -> bytes:
+    """A length as protobuf writes it."""
+    out = bytearray()
+    while size > 0x7F:
+        out.append(size & 0x7F | 0x80)
+        size >>= 7
+    return bytes([*out, size])
+
+
 # -- both backends -----------------------------------------------------------------------------------------------------
 
 
@@ -51,7 +60,7 @@ def test_all_of_this_under_the_pure_python_backend() -> None:
     other = "python" if api_implementation.Type() != "python" else "upb"
     environment = os.environ | {"PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION": other, VARIANT: other}
     command = [sys.executable, "-m", "pytest", "-q", "-o", f"cache_dir=build/cache/pytest-{other}"]
-    command.append("tests/core/test_wire.py")
+    command += ["tests/core/test_wire.py", "tests/core/test_wire_join.py"]
     result = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stdout + result.stderr
     assert "1 skipped" in result.stdout, "only this test stays out"
@@ -436,83 +445,6 @@ def test_messages_that_we_do_not_know_are_none() -> None:
     assert wire.decode_packet(as_bytes(packet)) == m.DataPacket(value=None, sequence=3)
 
 
-# -- a join, in parts --------------------------------------------------------------------------------------------------
-
-
-def _whole(data: bytes) -> tuple[m.JoinResponse, list[m.ParticipantInfo]]:
-    """What protobuf itself makes of a join."""
-    join = wire._message_class("SignalResponse").FromString(data).join
-    others = [wire._read(other, m.ParticipantInfo) for other in join.other_participants]
-    join.ClearField("other_participants")
-    return wire._read(join, m.JoinResponse), others
-
-
-def _in_parts(data: bytes) -> tuple[m.JoinResponse, list[m.ParticipantInfo]]:
-    join = wire.decode_response(data)
-    assert isinstance(join, m.JoinResponse)
-    others = [wire.decode_participant(other) for other in join.other_participants]
-    return dataclasses.replace(join, other_participants=()), others
-
-
-joins = any_.messages(m.JoinResponse, other_participants=st.just(()))
-people = st.lists(any_.messages(m.ParticipantInfo), max_size=4)
-
-
-@given(joins, people)
-def test_a_join_in_parts_is_what_protobuf_says(join: m.JoinResponse, others: list[m.ParticipantInfo]) -> None:
-    data = wire.encode_response(join, others)
-    assert _in_parts(data) == _whole(data) == (join, others)
-
-
-def _framed(body: bytes) -> bytes:
-    return as_bytes(wire._message_class("SignalResponse")(join=wire._message_class("JoinResponse")()))[:1] + (
-        _encoded_size(len(body)) + body
-    )
-
-
-def _encoded_size(size: int) -> bytes:
-    out = bytearray()
-    while size > 0x7F:
-        out.append(size & 0x7F | 0x80)
-        size >>= 7
-    return bytes([*out, size])
-
-
-@given(joins, people, st.randoms(use_true_random=False))
-def test_the_order_of_the_fields_does_not_matter(join: m.JoinResponse, others: list[Any], random: Any) -> None:
-    message = wire._message_class("SignalResponse").FromString(wire.encode_response(join, others)).join
-    body = as_bytes(message)
-    # a varint, an 8-byte and a 4-byte field of a later version among them
-    newer = [
-        bytes.fromhex("c03e05"),
-        bytes.fromhex("c93e") + b"\xff" * 8,
-        bytes.fromhex("d53e") + b"\xff" * 4,
-        NEWER_FIELD,
-    ]
-    chunks = [*newer, *(body[start:end] for _, start, _, end in wire._fields(body))]
-    random.shuffle(chunks)
-    data = _framed(b"".join(chunks))
-    assert _in_parts(data) == _whole(data)
-
-
-def test_other_participants_stay_in_their_bytes() -> None:
-    data = wire.encode_response(m.JoinResponse(), [m.ParticipantInfo(identity="ada")])
-    join = wire.decode_response(data)
-    assert isinstance(join, m.JoinResponse)
-    assert join.other_participants == (as_bytes(proto("ParticipantInfo", identity="ada")),)
-
-
-def test_a_field_of_another_kind_is_no_participant() -> None:
-    # field 3 as a varint: protobuf takes it for something unknown
-    data = _framed(bytes([3 << 3, 5]) + as_bytes(proto("JoinResponse", server_version="1")))
-    assert _in_parts(data) == _whole(data) == (m.JoinResponse(server_version="1"), [])
-
-
-def test_a_join_need_not_come_first() -> None:
-    data = NEWER_FIELD + wire.encode_response(m.JoinResponse(server_version="1"), [m.ParticipantInfo(sid="PA_1")])
-    assert _in_parts(data) == (m.JoinResponse(server_version="1"), [m.ParticipantInfo(sid="PA_1")])
-
-
 # -- garbage -----------------------------------------------------------------------------------------------------------
 
 
@@ -541,7 +473,7 @@ def _decode_everything(data: bytes) -> None:
 @example(b"\x0a\x01\x08")
 def test_garbage_is_a_protocol_error_or_nothing_worse(data: bytes) -> None:
     _decode_everything(data)
-    _decode_everything(b"\x0a" + _encoded_size(len(data)) + data)
+    _decode_everything(b"\x0a" + encoded_size(len(data)) + data)
 
 
 @pytest.mark.parametrize(
@@ -570,16 +502,6 @@ def test_what_is_no_message_is_a_protocol_error(data: bytes) -> None:
 def test_truncated_messages(message: m.ServerMessage, data: st.DataObject) -> None:
     whole = wire.encode_response(message)
     _decode_everything(whole[: data.draw(st.integers(0, len(whole)))])
-
-
-@given(joins, people, st.data())
-def test_a_truncated_join_is_never_taken_for_a_whole_one(
-    join: m.JoinResponse, others: list[m.ParticipantInfo], data: st.DataObject
-) -> None:
-    whole = wire.encode_response(join, others)
-    cut = whole[: data.draw(st.integers(1, len(whole) - 1))]
-    with pytest.raises(ProtocolError):
-        wire.decode_response(cut)
 
 
 @given(any_.server_messages, st.data())
