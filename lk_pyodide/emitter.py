@@ -36,13 +36,17 @@ R = TypeVar("R")
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Event:
-    """Base of all events. The fields are what a handler by name is given, in order."""
+    """Base of all events. The fields are what a handler by name is given, in order.
+
+    The name is that of the class in snake_case, unless the class says another.
+    """
 
     event_name: ClassVar[str] = ""
 
     @classmethod
     def __init_subclass__(cls, **kwargs: object) -> None:
-        cls.event_name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", cls.__name__).lower()
+        if "event_name" not in vars(cls):
+            cls.event_name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", cls.__name__).lower()
 
     def arguments(self) -> tuple[object, ...]:
         """The positional arguments of a handler by name."""

@@ -84,6 +84,7 @@ _PACKET_FIELDS = {cls: name for name, cls in _PACKETS.items()}
 
 _JOIN_TAG = 1 << 3 | 2  # SignalResponse.join
 _OTHERS_TAG = 3 << 3 | 2  # JoinResponse.other_participants
+_SEQUENCE_TAG = bytes([0x80, 0x01])  # DataPacket.sequence: field 16, a varint
 _GZIP = 1  # WrappedJoinRequest.Compression
 _GZIP_FROM = 512
 """Bytes from which a join request is worth compressing (a first offer is 6-10 kB)."""
@@ -224,6 +225,16 @@ def encode_packet(packet: m.DataPacket) -> bytes:
         field.SetInParent()
         fields.fill(field, packet.value)
     return _serialize(out)
+
+
+def numbered_packet(data: bytes, sequence: int) -> bytes:
+    """An encoded packet with its number, ``DataPacket.sequence``: a field may come anywhere in a message."""
+    number = bytearray(_SEQUENCE_TAG)
+    while sequence > 0x7F:
+        number.append(sequence & 0x7F | 0x80)
+        sequence >>= 7
+    number.append(sequence)
+    return data + number
 
 
 def decode_packet(data: bytes) -> m.DataPacket:

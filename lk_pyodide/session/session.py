@@ -33,7 +33,7 @@ from lk_pyodide.logging import get_logger
 from lk_pyodide.options import RoomConnectOptions
 from lk_pyodide.session.connection import Connection, ConnectionState
 from lk_pyodide.session.tasks import TaskSet
-from lk_pyodide.types import ConnectErrorReason, DisconnectReason
+from lk_pyodide.types import ConnectErrorReason, DataPacketKind, DisconnectReason
 
 _log = get_logger("session")
 
@@ -63,6 +63,7 @@ class SessionHandler(Protocol):
     def on_message(self, message: ServerMessage, /) -> None: ...
     def on_media(self, arrival: TrackArrival, owner: MediaOwner, /) -> None: ...
     def on_packet(self, packet: DataPacket, /) -> None: ...
+    def on_buffer_status(self, kind: DataPacketKind, /, *, is_low: bool) -> None: ...
     def on_token(self, token: str, /) -> None: ...
     def on_restarting(self) -> None:
         """The connection broke, and with it all media that it carried."""
@@ -364,6 +365,10 @@ class Session:
     def on_packet(self, packet: DataPacket) -> None:
         """A data packet came."""
         self._deliver(packet)
+
+    def on_buffer_status(self, kind: DataPacketKind, *, is_low: bool) -> None:
+        """A data channel fills or has emptied: it was our own packet, so the room is there."""
+        self._handler.on_buffer_status(kind, is_low=is_low)
 
     def _deliver(self, item: ServerMessage | tuple[TrackArrival, MediaOwner] | DataPacket) -> None:
         if self.state is not SessionState.CONNECTED or self._held:
