@@ -30,7 +30,7 @@ LAYERS: tuple[tuple[frozenset[str], ...], ...] = (
     (frozenset({"events"}),),
     (frozenset({"jupyter", "playback", "room_context", "room_data", "room_updates"}),),
     (frozenset({"room"}),),
-    (frozenset({"__init__", "__main__", "testing", "local", "ui"}),),
+    (frozenset({"__init__", "__main__", "conversation", "testing", "local", "ui"}),),
 )
 """From low to high. The groups within a layer are blind to one another; within a group everyone may see everyone."""
 NOUNS = 3

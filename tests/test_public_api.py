@@ -48,7 +48,7 @@ CONTRACT = {
         RpcInvocationData TokenSource TokenSourceFetchOptions TokenSourceResponse TokenSourceError TextStreamReader
         TextStreamWriter ByteStreamReader ByteStreamWriter TextStreamInfo ByteStreamInfo DataStreamError
         DataStreamErrorReason DataStreamOptions ChatMessage Transcription TranscriptionSegment SipDTMF
-        PublishDTMFError PublishTranscriptionError""",
+        PublishDTMFError PublishTranscriptionError Chat Transcripts""",
     "Room": """on once off wait_for events connect disconnect prepare_connection name state connection_state isconnected
         sid get_sid metadata local_participant remote_participants get_local_devices get_active_device
         switch_active_device can_playback_audio
@@ -79,6 +79,8 @@ PROMISED = [
 
 # All that users see of the nouns, in completion say. A class has what its bases have, too.
 VISIBLE = {
+    "Chat": "close messages send",
+    "Transcripts": "close segments send",
     "EventSource": "on once off wait_for events",
     "Room": """active_speakers can_playback_audio can_playback_video connect connection_state disconnect
         get_active_device get_local_devices get_participant_by_identity get_sid is_recording isconnected
@@ -86,13 +88,13 @@ VISIBLE = {
         register_byte_stream_handler register_text_stream_handler remote_participants server_info sid signal_rtt
         start_audio start_video state switch_active_device unregister_byte_stream_handler
         unregister_text_stream_handler""",
-    "Participant": """attributes audio_level connection_quality disconnect_reason get_track_publication
+    "Participant": """agent_state attributes audio_level connection_quality disconnect_reason get_track_publication
         get_track_publication_by_name identity is_active is_agent is_camera_enabled is_microphone_enabled
         is_screen_share_enabled is_speaking joined_at kind last_spoke_at metadata name permissions sid state
         track_publications""",
     "Publishing": "audio_track_publications video_track_publications",
-    "LocalParticipant": """create_tracks edit_chat_message enable_camera_and_microphone perform_rpc publish_data publish_dtmf
-        publish_track publish_transcription register_rpc_method send_bytes send_chat_message send_file
+    "LocalParticipant": """create_tracks edit_chat_message enable_camera_and_microphone perform_rpc publish_data
+        publish_dtmf publish_track publish_transcription register_rpc_method send_bytes send_chat_message send_file
         send_text set_attributes set_camera_enabled set_metadata set_microphone_enabled set_name
         set_screen_share_enabled stream_bytes stream_text unpublish_track unregister_rpc_method""",
     "RemoteParticipant": "",
