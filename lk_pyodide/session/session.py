@@ -237,6 +237,10 @@ class Session:
                     loss = _given_up(error)
                     break
                 continue
+            except Exception as error:  # a fault of ours: better no room than one that is for ever coming back
+                _log.exception("joining again failed in a way that nobody thought of")
+                loss = Loss(str(error), DisconnectReason.JOIN_FAILURE, final=True)
+                break
             self._set_state(SessionState.CONNECTED)
             asyncio.get_running_loop().call_soon(self._release)
             self._handler.on_restarted(self.join, others)
