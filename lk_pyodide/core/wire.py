@@ -16,7 +16,7 @@ from functools import cache
 from importlib import resources
 from typing import Any, TypeVar
 
-from lk_pyodide.core import fields
+from lk_pyodide.core import fields, hot_packets
 from lk_pyodide.core import messages as m
 from lk_pyodide.core.stream_messages import DataStream
 from lk_pyodide.errors import ProtocolError
@@ -218,6 +218,11 @@ def _inflate(data: bytes) -> bytes:
 
 def encode_packet(packet: m.DataPacket) -> bytes:
     """Encode a ``livekit.DataPacket``."""
+    data = hot_packets.encode(packet)
+    return data if data is not None else _encode_packet(packet)
+
+
+def _encode_packet(packet: m.DataPacket) -> bytes:
     out = _message_class("DataPacket")()
     fields.fill(out, packet)
     if packet.value is not None:
@@ -243,6 +248,11 @@ def decode_packet(data: bytes) -> m.DataPacket:
     Raises:
         ProtocolError: the bytes are no DataPacket.
     """
+    packet = hot_packets.decode(data)
+    return packet if packet is not None else _decode_packet(data)
+
+
+def _decode_packet(data: bytes) -> m.DataPacket:
     packet = _parse("DataPacket", data)
     cls = _PACKETS.get(packet.WhichOneof("value") or "")
     value = fields.read(getattr(packet, _PACKET_FIELDS[cls]), cls) if cls is not None else None
