@@ -101,6 +101,7 @@ async def measure(browser: Browser, site: Site, server: LiveKitServer, rounds: i
     python = await PythonPage.open(browser, site, "page")
     js = await JsPeer.open_page(browser, site)
     try:
+        await python.prepare(bench_ffi.load)
         for _ in range(rounds):
             ours = await python.start(
                 bench_hosts.measure,
