@@ -95,14 +95,24 @@ def run_demo(site: Path, port: int, server: str, stop: signal.Signals = signal.S
     command = [sys.executable, "-c", SERVE, str(site), str(port)]
     env = os.environ | {"PORT": "0", "SERVER": server}
     said: list[str] = []
-    with subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        for line in process.stdout:
-            said.append(line)
-            if "Open http://localhost:" in line:
-                process.send_signal(stop)
-        assert process.wait(timeout=20) in (0, 130)
+    # a shell that runs the tests in the background has its children ignore Ctrl-C
+    with subprocess.Popen(
+        command, cwd=ROOT, env=env, stdout=subprocess.PIPE, text=True, preexec_fn=_heed_interrupts
+    ) as process:
+        try:
+            assert process.stdout is not None
+            for line in process.stdout:
+                said.append(line)
+                if "Open http://localhost:" in line:
+                    process.send_signal(stop)
+            assert process.wait(timeout=20) in (0, 130)
+        finally:
+            process.kill()
     return "".join(said)
+
+
+def _heed_interrupts() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 @pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
