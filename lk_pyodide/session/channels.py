@@ -162,6 +162,9 @@ class _Outgoing(_Incoming):
         return self.channel is not None and self.channel.buffered_amount > _HIGH_WATER[self._label]
 
     async def opened(self) -> None:
+        if self._open.is_set():  # a deadline costs a third of a packet
+            self._check()
+            return
         try:
             async with asyncio.timeout(OPEN_TIMEOUT):
                 await self._open.wait()
