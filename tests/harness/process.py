@@ -26,6 +26,11 @@ def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
         return port
 
 
+def heed_interrupts() -> None:
+    """For ``preexec_fn``: a shell that runs the tests in the background has its children ignore Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class ProcessFailed(RuntimeError):
     """A child process ended or stayed silent when it should have been serving; carries the end of its log."""
 

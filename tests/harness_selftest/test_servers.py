@@ -32,6 +32,7 @@ async def test_faults_are_chosen_by_token(fault_server: FaultServer) -> None:
     assert await _validate(fault_server, fault_server.token("ada", "room_not_found")) == 404
 
 
+@pytest.mark.usefixtures("fault_server")
 async def test_a_server_can_be_killed_and_comes_back() -> None:
     """On the same port, with the same tokens."""
     async with FaultServer() as server:

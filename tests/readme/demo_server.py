@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from tests.harness.paths import REPO
-from tests.harness.process import HOST
+from tests.harness.process import HOST, heed_interrupts
 
 RUN = """
 import pathlib, sys
@@ -45,6 +45,7 @@ async def demo_server(site: Path, server: str = "") -> AsyncIterator[str]:
         cwd=REPO,
         env=os.environ | {"PORT": "0", "LIVEKIT_PORT": str(port), "SERVER": server},
         stdout=asyncio.subprocess.PIPE,
+        preexec_fn=heed_interrupts,
     )
     assert process.stdout is not None
     try:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.harness.process import heed_interrupts
 from tools import demo
 from tools.console import ROOT, Stop
 
@@ -95,9 +96,8 @@ def run_demo(site: Path, port: int, server: str, stop: signal.Signals = signal.S
     command = [sys.executable, "-c", SERVE, str(site), str(port)]
     env = os.environ | {"PORT": "0", "SERVER": server}
     said: list[str] = []
-    # a shell that runs the tests in the background has its children ignore Ctrl-C
     with subprocess.Popen(
-        command, cwd=ROOT, env=env, stdout=subprocess.PIPE, text=True, preexec_fn=_heed_interrupts
+        command, cwd=ROOT, env=env, stdout=subprocess.PIPE, text=True, preexec_fn=heed_interrupts
     ) as process:
         try:
             assert process.stdout is not None
@@ -109,10 +109,6 @@ def run_demo(site: Path, port: int, server: str, stop: signal.Signals = signal.S
         finally:
             process.kill()
     return "".join(said)
-
-
-def _heed_interrupts() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 @pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
