@@ -5,6 +5,14 @@ Everything that users need is here: ``from lk_pyodide import Room, RoomOptions, 
 
 from lk_pyodide import errors, events, local, options, types
 from lk_pyodide._version import __version__
+from lk_pyodide.data_track import (
+    DataTrackFrame,
+    DataTrackInfo,
+    DataTrackStream,
+    DeferrableMap,
+    LocalDataTrack,
+    RemoteDataTrack,
+)
 from lk_pyodide.devices import (
     create_local_audio_track,
     create_local_screen_tracks,
@@ -35,10 +43,15 @@ __all__ = [
     "ByteStreamHandler",
     "ByteStreamReader",
     "ByteStreamWriter",
+    "DataTrackFrame",
+    "DataTrackInfo",
+    "DataTrackStream",
+    "DeferrableMap",
     "Event",
     "EventSource",
     "EventStream",
     "LocalAudioTrack",
+    "LocalDataTrack",
     "LocalParticipant",
     "LocalTrack",
     "LocalTrackPublication",
@@ -46,6 +59,7 @@ __all__ = [
     "LogLevel",
     "Participant",
     "RemoteAudioTrack",
+    "RemoteDataTrack",
     "RemoteParticipant",
     "RemoteTrack",
     "RemoteTrackPublication",

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias, get_args
 
+from lk_pyodide.data_track import LocalDataTrack, RemoteDataTrack
 from lk_pyodide.emitter import Event
 from lk_pyodide.local_track import LocalTrack
 from lk_pyodide.participant import Participant, RemoteParticipant
@@ -188,6 +189,34 @@ class LocalTrackSubscribed(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class DataTrackPublished(Event):
+    """Someone publishes a data track; also told, before ``connected``, of those that are there already."""
+
+    track: RemoteDataTrack
+
+
+@dataclass(frozen=True, slots=True)
+class DataTrackUnpublished(Event):
+    """Someone publishes a data track no more; its streams have ended."""
+
+    sid: str
+
+
+@dataclass(frozen=True, slots=True)
+class LocalDataTrackPublished(Event):
+    """We publish a data track."""
+
+    track: LocalDataTrack
+
+
+@dataclass(frozen=True, slots=True)
+class LocalDataTrackUnpublished(Event):
+    """We publish a data track no more."""
+
+    sid: str
+
+
+@dataclass(frozen=True, slots=True)
 class ParticipantMetadataChanged(Event):
     """Someone's metadata is new."""
 
@@ -323,7 +352,11 @@ EventName: TypeAlias = Literal[
     "connection_quality_changed",
     "connection_state_changed",
     "data_received",
+    "data_track_published",
+    "data_track_unpublished",
     "disconnected",
+    "local_data_track_published",
+    "local_data_track_unpublished",
     "local_track_published",
     "local_track_republished",
     "local_track_subscribed",
@@ -373,7 +406,11 @@ class RoomEvent:
     ConnectionQualityChanged: Final = "connection_quality_changed"
     ConnectionStateChanged: Final = "connection_state_changed"
     DataReceived: Final = "data_received"
+    DataTrackPublished: Final = "data_track_published"
+    DataTrackUnpublished: Final = "data_track_unpublished"
     Disconnected: Final = "disconnected"
+    LocalDataTrackPublished: Final = "local_data_track_published"
+    LocalDataTrackUnpublished: Final = "local_data_track_unpublished"
     LocalTrackPublished: Final = "local_track_published"
     LocalTrackRepublished: Final = "local_track_republished"
     LocalTrackSubscribed: Final = "local_track_subscribed"
@@ -412,8 +449,12 @@ __all__ = [
     "ConnectionStateChanged",
     "DataPacket",
     "DataReceived",
+    "DataTrackPublished",
+    "DataTrackUnpublished",
     "Disconnected",
     "EventName",
+    "LocalDataTrackPublished",
+    "LocalDataTrackUnpublished",
     "LocalTrackPublished",
     "LocalTrackRepublished",
     "LocalTrackSubscribed",

@@ -29,8 +29,8 @@ MODULES = [
 INTERNAL = {
     f"lk_pyodide.{name}"
     for name in (
-        "jupyter local_capture local_profile local_publishing places playback ports room_context room_updates "
-        "stream_sources"
+        "jupyter local_capture local_data_tracks local_profile local_publishing places playback ports "
+        "remote_data_tracks room_context room_updates stream_sources"
     ).split()
 }
 """Modules that users have no business with."""
@@ -47,7 +47,8 @@ CONTRACT = {
         TrackSubscribed ParticipantConnected Disconnected DataPacket create_local_tracks set_log_level
         RpcInvocationData TokenSource TokenSourceFetchOptions TokenSourceResponse TokenSourceError TextStreamReader
         TextStreamWriter ByteStreamReader ByteStreamWriter TextStreamInfo ByteStreamInfo DataStreamError
-        DataStreamErrorReason DataStreamOptions""",
+        DataStreamErrorReason DataStreamOptions LocalDataTrack RemoteDataTrack DataTrackStream DataTrackFrame
+        DataTrackInfo DeferrableMap PublishDataTrackError PushFrameError SubscribeDataTrackError""",
     "Room": """on once off wait_for events connect disconnect prepare_connection name state connection_state isconnected
         sid get_sid metadata local_participant remote_participants get_local_devices get_active_device
         switch_active_device can_playback_audio
@@ -57,7 +58,13 @@ CONTRACT = {
     "LocalParticipant": """enable_camera_and_microphone set_camera_enabled set_microphone_enabled
         set_screen_share_enabled publish_track unpublish_track publish_data set_name set_metadata set_attributes
         register_rpc_method unregister_rpc_method perform_rpc send_text stream_text send_bytes stream_bytes
-        send_file""",
+        send_file publish_data_track""",
+    "RemoteParticipant": "data_tracks",
+    "LocalDataTrack": "info is_published try_push flush unpublish",
+    "RemoteDataTrack": "info is_published publisher_identity subscribe set_pipeline_options",
+    "DataTrackStream": "read close aclose dropped __aiter__ __anext__",
+    "DataTrackFrame": "with_user_timestamp_now duration_since_timestamp",
+    "DeferrableMap": "get_deferred __getitem__ __iter__ __len__",
     "TextStreamReader": "info read_all progress close aclose __aiter__ __anext__",
     "ByteStreamReader": "info read_all progress close aclose __aiter__ __anext__",
     "TextStreamWriter": "info write aclose __aenter__ __aexit__",
@@ -89,11 +96,16 @@ VISIBLE = {
         is_screen_share_enabled is_speaking joined_at kind last_spoke_at metadata name permissions sid state
         track_publications""",
     "Publishing": "audio_track_publications video_track_publications",
-    "LocalParticipant": """create_tracks enable_camera_and_microphone perform_rpc publish_data publish_track
+    "LocalParticipant": """create_tracks enable_camera_and_microphone perform_rpc publish_data publish_data_track
+        publish_track
         register_rpc_method send_bytes send_file send_text set_attributes set_camera_enabled set_metadata
         set_microphone_enabled set_name set_screen_share_enabled stream_bytes stream_text unpublish_track
         unregister_rpc_method""",
-    "RemoteParticipant": "",
+    "RemoteParticipant": "data_tracks",
+    "LocalDataTrack": "flush info is_published try_push unpublish",
+    "RemoteDataTrack": "info is_published publisher_identity set_pipeline_options subscribe",
+    "DataTrackStream": "aclose close dropped read",
+    "DeferrableMap": "get get_deferred items keys values",
     "TrackPublication": """dimensions encryption_type height is_muted kind mime_type muted name sid simulcasted source
         track track_info track_sid width""",
     "LocalTrackPublication": "audio_track is_subscribed mute options unmute video_track",
@@ -194,6 +206,7 @@ def test_what_a_module_lists_the_package_has(name: str) -> None:
 
 FOR_OUR_OWN_USE = {
     # module → what it defines without an underscore and does not list
+    "lk_pyodide.data_track": {"FrameBuffer", "LocalDataTrackOwner", "RemoteDataTrackOwner"},
     "lk_pyodide.devices": {"get_local_devices", "start_screen_capture"},
     "lk_pyodide.incoming_streams": {"IncomingStreams", "StreamReader", "Topics"},
     "lk_pyodide.local_track": {"wrap"},

@@ -21,7 +21,7 @@ CLOCK_RATE = 90_000
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """What is pushed, and what arrives."""
+    """What arrives."""
 
     payload: bytes
     user_timestamp: int | None = None
@@ -45,35 +45,38 @@ class Packetizer:
         self._frame = 0
         self._epoch: float | None = None
 
-    def packets(self, frame: Frame, now: float) -> list[bytes] | None:
+    def packets(
+        self, payload: bytes, now: float, user_timestamp: int | None = None, e2ee: Encryption | None = None
+    ) -> list[bytes] | None:
         """The packets of a frame.
 
         One without payload is a packet, too. (livekit-client sends none then.)
 
         Args:
-            frame: what is pushed.
+            payload: what is pushed.
             now: seconds of any clock that never goes back.
+            user_timestamp: the application's; 64 bits.
+            e2ee: how the payload is encrypted, if it is.
 
         Returns:
             None for a frame that is so large that nobody would put it together again.
         """
-        size = self._mtu - overhead(frame.user_timestamp, frame.e2ee)
-        count = max(1, -(-len(frame.payload) // size))
+        size = self._mtu - overhead(user_timestamp, e2ee)
+        count = max(1, -(-len(payload) // size))
         if count > MAX_PACKETS:
             return None
         timestamp = self._timestamp(now)
         packets = []
         for index in range(count):
-            payload = frame.payload[index * size : (index + 1) * size]
             packet = Packet(
                 self.handle,
                 _marker(index, count),
                 self._sequence,
                 self._frame,
                 timestamp,
-                payload,
-                frame.user_timestamp,
-                frame.e2ee,
+                payload[index * size : (index + 1) * size],
+                user_timestamp,
+                e2ee,
             )
             packets.append(packet.encode())
             self._sequence = (self._sequence + 1) & 0xFFFF

@@ -86,7 +86,7 @@ class DataTracks:
         self._handles.pop(old.key, None)
         self._last.pop(old.key, None)
         self._permits.forget(key=old.key)
-        return [effect for info in old.data_tracks.values() for effect in self._ended(info.sid)]
+        return self._ended(*(info.sid for info in old.data_tracks.values()))
 
     # -- packets --
 
@@ -120,11 +120,12 @@ class DataTracks:
                         self._last[subscriber.key] = handles[info.sid] = handle
         return [*told, *self._hand_out(subscriber.key, handles)]
 
-    def _ended(self, sid: str) -> list[Effect]:
-        self._permits.forget(sid=sid)
+    def _ended(self, *sids: str) -> list[Effect]:
+        for sid in sids:
+            self._permits.forget(sid=sid)
         effects: list[Effect] = []
         for key, handles in list(self._handles.items()):
-            effects += self._hand_out(key, {other: handle for other, handle in handles.items() if other != sid})
+            effects += self._hand_out(key, {other: handle for other, handle in handles.items() if other not in sids})
         return effects
 
     def _hand_out(self, key: str, handles: dict[str, int]) -> list[Effect]:

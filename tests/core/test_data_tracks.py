@@ -13,7 +13,7 @@ from lk_pyodide.errors import ProtocolError
 
 
 def frame(handle: int, payload: bytes = b"x") -> bytes:
-    packets = Packetizer(handle).packets(Frame(payload), 0)
+    packets = Packetizer(handle).packets(payload, 0)
     assert packets is not None
     (packet,) = packets
     return packet
@@ -86,7 +86,7 @@ def test_a_frame_goes_on_when_its_handle_changes() -> None:
     subscriptions.add("DTR_1", "ada", 1)
     subscriptions.assign({1: "DTR_1"})
     packetizer = Packetizer(1, mtu=13)
-    packets = packetizer.packets(Frame(b"abc"), 0)
+    packets = packetizer.packets(b"abc", 0)
     assert packets is not None
     assert subscriptions.receive(packets[0]) is None
     subscriptions.assign({5: "DTR_1"})
@@ -123,7 +123,7 @@ def test_incomplete_frames() -> None:
     subscriptions.add("DTR_1", "ada", 2)
     subscriptions.assign({1: "DTR_1"})
     packetizer = Packetizer(1, mtu=13)
-    frames = [packetizer.packets(Frame(bytes([65 + index] * 2)), 0) or [] for index in range(6)]
+    frames = [packetizer.packets(bytes([65 + index] * 2), 0) or [] for index in range(6)]
 
     def whole(chosen: list[list[bytes]]) -> int:
         mixed = [packets[0] for packets in chosen] + [packets[1] for packets in chosen]
