@@ -295,7 +295,7 @@ async def read_data_track(track: RemoteDataTrack) -> None:
 
 
 room.on(DataTrackPublished, lambda event: print(event.track.publisher_identity))
-room.on(RoomEvent.LocalDataTrackPublished, lambda track: print(track.info.sid))
+room.on(RoomEvent.LocalDataTrackPublished, print)
 
 
 async def push_frames(participant: RemoteParticipant) -> None:
