@@ -371,6 +371,7 @@ class DeferrableMap(Mapping[str, V], Generic[V]):
         self._values.pop(key, None)
 
     def _end(self, error: LiveKitError) -> None:
+        self._values.clear()
         self._ended_by = error
         awaited, self._awaited = self._awaited, {}
         for future in awaited.values():

@@ -76,6 +76,8 @@ class LocalDataTracks:
                     break
                 except ConnectionLostError:
                     await self._connected()
+            if handle not in self._asked_for:
+                raise PublishDataTrackError("the room was left", PublishDataTrackErrorReason.DISCONNECTED)
         finally:
             self._asked_for.discard(handle)
         track = LocalDataTrack(self, info)
@@ -181,6 +183,7 @@ class LocalDataTracks:
     def left(self) -> None:
         """The room is over: nothing stays published."""
         self._published.clear()
+        self._asked_for.clear()
 
     def _drop(self, track: LocalDataTrack) -> bool:
         if self._find(track) is None:

@@ -50,12 +50,17 @@ class RemoteDataTracks:
             self._ask(new.sid, wants=True)
 
     def removed(self, info: m.DataTrackInfo, why: Reason = Reason.UNPUBLISHED) -> RemoteDataTrack | None:
-        """A track is not published any more, or we are not here any more."""
+        """A track is not published any more."""
         for buffer in self._subscriptions.end(info.sid):
             gone = SubscribeDataTrackError(f"{info.name!r} is not there any more", why)
             buffer.end(gone if buffer.is_pending else None)
         self._most_partial.pop(info.sid, None)
         return self._tracks.pop(info.sid, None)
+
+    def left(self) -> None:
+        """We are not in the room any more."""
+        for track in list(self._tracks.values()):
+            self.removed(track._published_as, Reason.DISCONNECTED)
 
     # -- for the tracks --
 
@@ -71,6 +76,9 @@ class RemoteDataTracks:
             return
         if info.uses_e2ee:
             buffer.end(SubscribeDataTrackError(f"{info.name!r} is end-to-end encrypted, we are not", Reason.INTERNAL))
+            return
+        if not self._room.is_connected:
+            buffer.end(SubscribeDataTrackError("the room is about to be disconnected", Reason.DISCONNECTED))
             return
         buffer.on_close = lambda: self._unsubscribe(track, buffer)
         most_partial = self._most_partial.get(info.sid, MAX_PARTIAL_FRAMES)

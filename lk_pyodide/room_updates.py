@@ -106,9 +106,9 @@ class RoomUpdates:
         for participant in list(self._remotes.values()):
             for publication in list(participant._publications.values()):
                 self._unsubscribe(publication, participant)
-            for track in participant.data_tracks.values():
-                self._data_tracks.removed(track._published_as, SubscribeDataTrackErrorReason.DISCONNECTED)
             participant.data_tracks._end(error)
+        if "_data_tracks" in vars(self):  # somebody had some
+            self._data_tracks.left()
         self._remotes.clear()
         self.speakers = []
 

@@ -179,6 +179,27 @@ async def test_leaving_while_publishing(room: Room, server: Server) -> None:
     assert isinstance(caught.value.__cause__, RoomDisconnectedError)
 
 
+@pytest.mark.parametrize("turns", range(12))
+async def test_leaving_just_when_it_is_published(room: Room, server: Server, turns: int) -> None:
+    """Wherever it stands: either nobody got the track, or it is published no more; and the next room has none."""
+    await room.connect(URL, "token")
+    publishing = asyncio.ensure_future(room.local_participant.publish_data_track(name="t"))
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    leaving = asyncio.ensure_future(room.disconnect())
+    try:
+        track = await publishing
+        await leaving
+        assert not track.is_published()
+    except PublishDataTrackError as error:
+        assert error.reason is PublishDataTrackErrorReason.DISCONNECTED
+    except (UnexpectedConnectionState, RoomDisconnectedError):
+        assert turns < 2
+    await leaving
+    assert not room.local_participant._data_tracks._published
+    assert not room.local_participant._data_tracks._asked_for
+
+
 @pytest.mark.parametrize(
     "frame",
     [
@@ -327,6 +348,10 @@ async def test_unpublishing_while_tracks_are_published_again(room: Room, server:
     server.break_connection()
     await server.heard(m.PublishDataTrackRequest, 4)
     assert room.state is ConnectionState.RECONNECTING
+    assert (track.is_published(), second.is_published()) == (True, True)
+    for each in (track, second):
+        with pytest.raises(PushFrameError, match="made anew"):
+            each.try_push(FAST)
     unpublishing = asyncio.ensure_future(track.unpublish())
     await server.heard(m.UnpublishDataTrackRequest)
     await server.say(m.PublishDataTrackResponse(m.DataTrackInfo(1, "DTR_new1", "t")))
@@ -336,6 +361,17 @@ async def test_unpublishing_while_tracks_are_published_again(room: Room, server:
     await again
     assert not track.is_published()
     assert second.info.sid == "DTR_new2"
+
+
+async def test_what_is_unpublished_just_then(room: Room, server: Server) -> None:
+    """After it was decided to publish it again, and before the server was asked."""
+    await publish(room, server)
+    tracks = room.local_participant._data_tracks
+    again = asyncio.ensure_future(tracks.republish())
+    await asyncio.sleep(0)
+    tracks.unpublished_by_server(1)
+    await again
+    assert len([a for a in server.received if isinstance(a, m.PublishDataTrackRequest)]) == 1
 
 
 async def test_the_next_connection_breaks_too(room: Room, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -609,6 +645,36 @@ async def test_we_leave(room: Room, server: Server) -> None:
     assert pending._buffer._timer is None
 
 
+async def test_subscribing_at_the_very_end(room: Room, server: Server) -> None:
+    """While the room is being left, by us or by the server, it is the stream that says so."""
+    track = await join(room, server)
+    await server.say(m.LeaveRequest(action=m.LeaveAction.DISCONNECT))
+    reasons = set[SubscribeDataTrackErrorReason]()
+    while room.isconnected():
+        stream = track.subscribe()
+        if not stream._buffer.is_open:
+            with pytest.raises(SubscribeDataTrackError) as caught:
+                await stream.read()
+            reasons.add(caught.value.reason)
+        stream.close()
+        await asyncio.sleep(0)
+    assert reasons == {SubscribeDataTrackErrorReason.DISCONNECTED}
+
+
+async def test_two_of_a_name(room: Room, server: Server) -> None:
+    """No server lets that be; the streams of both end with the room all the same."""
+    server.others = [ada(FIRST, m.DataTrackInfo(8, "DTR_b", "first"))]
+    tracks = list[RemoteDataTrack]()
+    room.on(DataTrackPublished, lambda event: tracks.append(event.track))
+    await room.connect(URL, "token")
+    streams = [track.subscribe() for track in tracks]
+    assert len(streams) == 2
+    await subscribed(server, 2)
+    await until(lambda: not streams[1]._buffer.is_pending)
+    await room.disconnect()
+    assert [await read(stream) for stream in streams] == [None, None]
+
+
 async def test_another_connection_of_ours(room: Room, server: Server) -> None:
     """Streams end, as with livekit-client; the tracks are published anew, as new objects."""
     track = await join(room, server)
@@ -682,9 +748,12 @@ async def test_what_is_told(room: Room, server: Server) -> None:
     told = list[str]()
     room.on(DataTrackPublished, lambda event: told.append(f"{event.track.publisher_identity} {event.track.info.name}"))
     room.on(ParticipantConnected, lambda event: told.append(event.participant.identity))
+    streams = list[DataTrackStream]()
+    room.once(DataTrackPublished, lambda event: streams.append(event.track.subscribe()))
     server.others = [ada(FIRST)]
     await room.connect(URL, "token")
     assert told == ["ada first"]
+    await until(lambda: not streams[0]._buffer.is_pending)
     await server.say(m.ParticipantUpdate((ada(FIRST, m.DataTrackInfo(8, "DTR_b", "second"), version=2),)))
     await server.say(m.ParticipantUpdate((participant("bob", data_tracks=(m.DataTrackInfo(1, "DTR_x", "x"),)),)))
     await until(lambda: len(told) == 4)
