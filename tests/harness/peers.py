@@ -398,6 +398,20 @@ class Peer(ABC):
                 raise self._timeout(f"no such frame of {identity}'s {name} in {timeout} s; got {seen_so_far}")
             seen = await self._changed(seen)
 
+    async def push_to(self, readers: "Sequence[Peer]", name: str, frame: TrackFrame, timeout: float = 10) -> None:
+        """Push a frame until all have it: what is lost on the way, or sent before a subscription stands, is gone."""
+        deadline = time.monotonic() + timeout
+        missing = list(readers)
+        while missing:
+            await self.push_frame(name, frame)
+            for reader in list(missing):
+                try:
+                    await reader.wait_frame(self.identity, name, lambda found: found == frame, timeout=0.5)
+                    missing.remove(reader)
+                except PeerTimeout:
+                    if time.monotonic() > deadline:
+                        raise
+
     async def wait_event(self, name: str, timeout: float = 10) -> EventRecord:
         """Wait for a room event, or find one that has come. Names are the peer's own."""
         deadline = time.monotonic() + timeout
