@@ -6,6 +6,14 @@ Everything that users need is here: ``from lk_pyodide import Room, RoomOptions, 
 from lk_pyodide import errors, events, local, options, types
 from lk_pyodide._version import __version__
 from lk_pyodide.conversation import Chat, Transcripts
+from lk_pyodide.data_track import (
+    DataTrackFrame,
+    DataTrackInfo,
+    DataTrackStream,
+    DeferrableMap,
+    LocalDataTrack,
+    RemoteDataTrack,
+)
 from lk_pyodide.devices import (
     create_local_audio_track,
     create_local_screen_tracks,
@@ -37,10 +45,15 @@ __all__ = [
     "ByteStreamReader",
     "ByteStreamWriter",
     "Chat",
+    "DataTrackFrame",
+    "DataTrackInfo",
+    "DataTrackStream",
+    "DeferrableMap",
     "Event",
     "EventSource",
     "EventStream",
     "LocalAudioTrack",
+    "LocalDataTrack",
     "LocalParticipant",
     "LocalTrack",
     "LocalTrackPublication",
@@ -48,6 +61,7 @@ __all__ = [
     "LogLevel",
     "Participant",
     "RemoteAudioTrack",
+    "RemoteDataTrack",
     "RemoteParticipant",
     "RemoteTrack",
     "RemoteTrackPublication",

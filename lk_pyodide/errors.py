@@ -22,6 +22,9 @@ The branch says whose fault it was; the class says what happened; ``__cause__`` 
     │   ├── PublishDTMFError
     │   └── PublishTranscriptionError
     ├── DataStreamError                  a text or byte stream failed: ``reason`` tells how
+    ├── PublishDataTrackError            a data track could not be published: ``reason`` tells why
+    ├── PushFrameError                   a frame was not sent: ``reason`` tells why
+    ├── SubscribeDataTrackError          nothing comes of a data track: ``reason`` tells why
     ├── DeadlineExceeded                 took too long (also a ``TimeoutError``)
     ├── BrowserError                     the browser refused or failed: ``name`` is the DOMException's
     │   ├── MediaDeviceError                 (camera, microphone or screen)
@@ -37,7 +40,15 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import Any
 
-from lk_pyodide.types import ConnectErrorReason, DataStreamErrorReason, DisconnectReason, MediaDeviceFailure
+from lk_pyodide.types import (
+    ConnectErrorReason,
+    DataStreamErrorReason,
+    DisconnectReason,
+    MediaDeviceFailure,
+    PublishDataTrackErrorReason,
+    PushFrameErrorReason,
+    SubscribeDataTrackErrorReason,
+)
 
 __all__ = [
     "BrowserError",
@@ -53,12 +64,15 @@ __all__ = [
     "ProtocolError",
     "PublishDTMFError",
     "PublishDataError",
+    "PublishDataTrackError",
     "PublishTrackError",
     "PublishTranscriptionError",
+    "PushFrameError",
     "RoomDisconnectedError",
     "RpcError",
     "ServerError",
     "SignalRequestError",
+    "SubscribeDataTrackError",
     "TokenSourceError",
     "TrackInvalidError",
     "UnexpectedConnectionState",
@@ -214,6 +228,45 @@ class DataStreamError(LiveKitError):
     """
 
     def __init__(self, message: str, reason: DataStreamErrorReason) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class PublishDataTrackError(LiveKitError):
+    """A data track could not be published.
+
+    Args:
+        message: why; the server's own text where it has one.
+        reason: which kind of failure.
+    """
+
+    def __init__(self, message: str, reason: PublishDataTrackErrorReason) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class PushFrameError(LiveKitError):
+    """A frame was not sent on a data track.
+
+    Args:
+        message: why.
+        reason: whether the next one may be.
+    """
+
+    def __init__(self, message: str, reason: PushFrameErrorReason) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class SubscribeDataTrackError(LiveKitError):
+    """Nothing comes of a data track.
+
+    Args:
+        message: of which, and why.
+        reason: which kind of failure.
+    """
+
+    def __init__(self, message: str, reason: SubscribeDataTrackErrorReason) -> None:
         super().__init__(message)
         self.reason = reason
 

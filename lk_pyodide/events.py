@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Final, Literal, TypeAlias, get_args
 
 from lk_pyodide.core.packets import MetricsBatch
+from lk_pyodide.data_track import LocalDataTrack, RemoteDataTrack
 from lk_pyodide.emitter import Event
 from lk_pyodide.local_track import LocalTrack
 from lk_pyodide.participant import Participant, RemoteParticipant
@@ -206,6 +207,34 @@ class LocalTrackSubscribed(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class DataTrackPublished(Event):
+    """Someone publishes a data track; also told, before ``connected``, of those that are there already."""
+
+    track: RemoteDataTrack
+
+
+@dataclass(frozen=True, slots=True)
+class DataTrackUnpublished(Event):
+    """Someone publishes a data track no more; its streams have ended."""
+
+    sid: str
+
+
+@dataclass(frozen=True, slots=True)
+class LocalDataTrackPublished(Event):
+    """We publish a data track."""
+
+    track: LocalDataTrack
+
+
+@dataclass(frozen=True, slots=True)
+class LocalDataTrackUnpublished(Event):
+    """We publish a data track no more."""
+
+    sid: str
+
+
+@dataclass(frozen=True, slots=True)
 class ParticipantMetadataChanged(Event):
     """Someone's metadata is new."""
 
@@ -388,7 +417,11 @@ EventName: TypeAlias = Literal[
     "connection_state_changed",
     "data_received",
     "dc_buffer_status_changed",
+    "data_track_published",
+    "data_track_unpublished",
     "disconnected",
+    "local_data_track_published",
+    "local_data_track_unpublished",
     "local_track_published",
     "local_track_republished",
     "local_track_subscribed",
@@ -443,7 +476,11 @@ class RoomEvent:
     ConnectionStateChanged: Final = "connection_state_changed"
     DCBufferStatusChanged: Final = "dc_buffer_status_changed"
     DataReceived: Final = "data_received"
+    DataTrackPublished: Final = "data_track_published"
+    DataTrackUnpublished: Final = "data_track_unpublished"
     Disconnected: Final = "disconnected"
+    LocalDataTrackPublished: Final = "local_data_track_published"
+    LocalDataTrackUnpublished: Final = "local_data_track_unpublished"
     LocalTrackPublished: Final = "local_track_published"
     LocalTrackRepublished: Final = "local_track_republished"
     LocalTrackSubscribed: Final = "local_track_subscribed"
@@ -487,8 +524,12 @@ __all__ = [
     "DCBufferStatusChanged",
     "DataPacket",
     "DataReceived",
+    "DataTrackPublished",
+    "DataTrackUnpublished",
     "Disconnected",
     "EventName",
+    "LocalDataTrackPublished",
+    "LocalDataTrackUnpublished",
     "LocalTrackPublished",
     "LocalTrackRepublished",
     "LocalTrackSubscribed",

@@ -8,9 +8,11 @@ from typing import Any, TypeVar, overload
 from lk_pyodide import outgoing_streams as outgoing
 from lk_pyodide.core import streams
 from lk_pyodide.core.messages import ParticipantInfo
+from lk_pyodide.data_track import LocalDataTrack
 from lk_pyodide.errors import ConnectionLostError, LiveKitError, UsageError
 from lk_pyodide.local_capture import LocalCapture
 from lk_pyodide.local_data import LocalData
+from lk_pyodide.local_data_tracks import LocalDataTracks
 from lk_pyodide.local_profile import LocalProfile
 from lk_pyodide.local_publishing import LocalPublisher
 from lk_pyodide.local_track import LocalTrack
@@ -44,6 +46,7 @@ class LocalParticipant(Publishing[LocalTrackPublication]):
         self._profile = LocalProfile(room, self)
         self._data = LocalData(room, self, lambda: self._info)
         self._streams = OutgoingStreams(room, lambda: self._info)
+        self._data_tracks = LocalDataTracks(room)
         self._rpc = Rpc(room, lambda: self._info, self._streams)
 
     # -- camera, microphone, screen --
@@ -210,6 +213,18 @@ class LocalParticipant(Publishing[LocalTrackPublication]):
     async def edit_chat_message(self, text: str, original: ChatMessage) -> ChatMessage:
         """Put another text in place of a chat message's; otherwise as :meth:`send_chat_message`."""
         return await self._data.edit_chat_message(text, original)
+
+    async def publish_data_track(self, *, name: str) -> LocalDataTrack:
+        """Publish a data track, on which frames can be pushed then.
+
+        Args:
+            name: what the others know it by: 1 to 256 bytes of UTF-8, unique among our own.
+
+        Raises:
+            PublishDataTrackError: the server refused, was silent or is too old, or the room was left; ``reason`` tells.
+            UnexpectedConnectionState: the room is not connected.
+        """
+        return await self._data_tracks.publish(name)
 
     # -- streams --
 
@@ -471,9 +486,11 @@ class LocalParticipant(Publishing[LocalTrackPublication]):
         """The connection broke."""
         self._profile.fail_all(ConnectionLostError("the connection broke"))
         self._publisher.interrupted()
+        self._data_tracks.interrupted()
 
     async def _republish(self) -> None:
         await self._publisher.republish()
+        await self._data_tracks.republish()
 
     def _tell_republished(self) -> None:
         self._publisher.tell_republished()
@@ -482,6 +499,7 @@ class LocalParticipant(Publishing[LocalTrackPublication]):
         """The room is over: nothing stays published, nobody waits."""
         self._profile.fail_all(error)
         self._publisher.left(stop_tracks=stop_tracks)
+        self._data_tracks.left()
         await self._rpc.left(error)
         await self._streams.left()
         await self._tasks.close()

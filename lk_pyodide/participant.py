@@ -10,6 +10,7 @@ from typing import Generic, TypeVar
 
 from lk_pyodide.core.conversation import AGENT_STATE
 from lk_pyodide.core.messages import ParticipantInfo
+from lk_pyodide.data_track import DeferrableMap, RemoteDataTrack
 from lk_pyodide.ports import RoomPort
 from lk_pyodide.publication import RemoteTrackPublication, TrackPublication
 from lk_pyodide.types import (
@@ -210,3 +211,12 @@ class Publishing(Participant, Generic[P]):
 
 class RemoteParticipant(Publishing[RemoteTrackPublication]):
     """Someone else in the room."""
+
+    def __init__(self, room: RoomPort, info: ParticipantInfo) -> None:
+        super().__init__(room, info)
+        self._data_tracks: DeferrableMap[RemoteDataTrack] = DeferrableMap()
+
+    @property
+    def data_tracks(self) -> DeferrableMap[RemoteDataTrack]:
+        """The data tracks that it publishes, by name; ``await data_tracks.get_deferred(name)`` waits for one."""
+        return self._data_tracks

@@ -378,7 +378,7 @@ class Room(EventSource[EventName]):
                 self._page.close()
                 self._page = None
             self._context.streams.left(error)
-            self._updates.ended()
+            self._updates.ended(error)
             self._playback.ended()
             self._disconnecting = None
             self._set_state(ConnectionState.DISCONNECTED)

@@ -11,6 +11,7 @@ from lk_pyodide import events as ev
 from lk_pyodide.browser.api import Browser
 from lk_pyodide.browser.current import current
 from lk_pyodide.core.messages import ParticipantInfo
+from lk_pyodide.data_track import LocalDataTrack
 from lk_pyodide.emitter import Event
 from lk_pyodide.errors import (
     ConnectError,
@@ -176,6 +177,14 @@ class RoomContext:
     def local_track_unpublished(self, publication: LocalTrackPublication) -> None:
         """We publish a track no more."""
         self.emit(ev.LocalTrackUnpublished(publication))
+
+    def local_data_track_published(self, track: LocalDataTrack) -> None:
+        """We publish a data track."""
+        self.emit(ev.LocalDataTrackPublished(track))
+
+    def local_data_track_unpublished(self, sid: str) -> None:
+        """We publish a data track no more."""
+        self.emit(ev.LocalDataTrackUnpublished(sid))
 
     def track_mute_changed(self, participant: Participant, publication: TrackPublication) -> None:
         """We muted or unmuted a track."""

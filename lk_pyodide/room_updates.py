@@ -8,6 +8,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from lk_pyodide import events as ev
 from lk_pyodide.browser.api import TrackArrival
@@ -15,6 +17,7 @@ from lk_pyodide.core import messages as m
 from lk_pyodide.core import roster
 from lk_pyodide.core.subscription import ARRIVAL_PATIENCE, MediaOwner
 from lk_pyodide.emitter import Event
+from lk_pyodide.errors import LiveKitError, SubscribeDataTrackError
 from lk_pyodide.local_participant import LocalParticipant
 from lk_pyodide.logging import get_logger
 from lk_pyodide.participant import Participant, RemoteParticipant
@@ -30,8 +33,12 @@ from lk_pyodide.types import (
     DisconnectReason,
     ParticipantState,
     StreamState,
+    SubscribeDataTrackErrorReason,
     SubscriptionError,
 )
+
+if TYPE_CHECKING:
+    from lk_pyodide.remote_data_tracks import RemoteDataTracks
 
 _log = get_logger("room")
 
@@ -77,6 +84,12 @@ class RoomUpdates:
         self._waiting: list[_Arrival] = []
         self._data = RoomData(room, local, self._speakers_listed)
 
+    @cached_property
+    def _data_tracks(self) -> RemoteDataTracks:
+        from lk_pyodide.remote_data_tracks import RemoteDataTracks  # in most rooms there are none
+
+        return RemoteDataTracks(self._room)
+
     # -- the beginning and the end --
 
     def joined(self, join: m.JoinResponse, others: Iterable[m.ParticipantInfo]) -> None:
@@ -88,12 +101,15 @@ class RoomUpdates:
         for change in self._roster.apply(others):
             self._apply(change, quiet=True)
 
-    def ended(self) -> None:
+    def ended(self, error: LiveKitError) -> None:
         """Take every subscription down, and forget everyone, with no word of their leaving: it is we who left."""
         self._forget_arrivals()
         for participant in list(self._remotes.values()):
             for publication in list(participant._publications.values()):
                 self._unsubscribe(publication, participant)
+            participant.data_tracks._end(error)
+        if "_data_tracks" in vars(self):  # somebody had some
+            self._data_tracks.left()
         self._remotes.clear()
         self.speakers = []
 
@@ -158,6 +174,10 @@ class RoomUpdates:
                 self._local._unpublished_by_server(message.track_sid)
             case m.TrackSubscribed():
                 self._local._publisher.subscribed(message.track_sid)
+            case m.DataTrackSubscriberHandles():
+                self._data_tracks.on_handles(message)
+            case m.UnpublishDataTrackResponse(info) if info is not None:
+                self._local._data_tracks.unpublished_by_server(info.pub_handle)
             case m.SubscriptionResponse():
                 self._subscription_failed(message)
             case m.RequestResponse() if message.reason != m.RequestReason.OK:
@@ -174,6 +194,10 @@ class RoomUpdates:
     def on_buffer_status(self, kind: DataPacketKind, *, is_low: bool) -> None:
         """There is room again to send data, or little is left."""
         self._emit(ev.DCBufferStatusChanged(is_low, kind))
+
+    def on_track_packet(self, data: bytes) -> None:
+        """Take a packet of a data track."""
+        self._data_tracks.on_packet(data)
 
     def on_token(self, token: str) -> None:
         """The server gave us a newer token; the session keeps it."""
@@ -203,12 +227,22 @@ class RoomUpdates:
                 self._track_changed(self._remotes[identity], old_track, new_track)
             case roster.TrackRemoved(identity, track):
                 self._track_removed(identity, track.sid)
+            case roster.DataTrackAdded(identity, data_track):
+                published = self._data_tracks.added(identity, data_track)
+                self._remotes[identity].data_tracks._set(data_track.name, published)
+                self._emit(ev.DataTrackPublished(published))
+            case roster.DataTrackMoved(_, old_data_track, new_data_track):
+                self._data_tracks.moved(old_data_track, new_data_track)
+            case roster.DataTrackRemoved(identity, data_track):
+                self._data_track_removed(identity, data_track)
 
     def _left(self, info: m.ParticipantInfo) -> None:
         participant = self._remotes.pop(info.identity, None)
         if participant is None:
             return
         participant._info = info
+        gone = f"{info.identity} left the room"
+        participant.data_tracks._end(SubscribeDataTrackError(gone, SubscribeDataTrackErrorReason.DISCONNECTED))
         self._local._rpc.participant_left(info.identity)
         self._room.streams.participant_left(info.identity, info.sid)
         if participant in self.speakers:
@@ -256,6 +290,12 @@ class RoomUpdates:
         if participant is not None and publication is not None:
             self._unsubscribe(publication, participant)
             self._emit(ev.TrackUnpublished(publication, participant))
+
+    def _data_track_removed(self, identity: str, info: m.DataTrackInfo) -> None:
+        participant, track = self._remotes.get(identity), self._data_tracks.removed(info)
+        if participant is not None and participant.data_tracks.get(info.name) is track:
+            participant.data_tracks._remove(info.name)
+        self._emit(ev.DataTrackUnpublished(info.sid))
 
     def _unsubscribe(self, publication: RemoteTrackPublication, participant: RemoteParticipant) -> None:
         track, publication._track = publication._track, None

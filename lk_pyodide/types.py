@@ -27,9 +27,12 @@ __all__ = [
     "ParticipantKind",
     "ParticipantPermission",
     "ParticipantState",
+    "PublishDataTrackErrorReason",
+    "PushFrameErrorReason",
     "ServerInfo",
     "StreamInfo",
     "StreamState",
+    "SubscribeDataTrackErrorReason",
     "SubscriptionError",
     "TextStreamInfo",
     "TokenSourceResponse",
@@ -106,6 +109,34 @@ class DataStreamErrorReason(IntEnum):
     ENCRYPTION_TYPE_MISMATCH = 8
     HEADER_TOO_LARGE = 9
     PAYLOAD_TOO_LARGE = 10
+
+
+class PublishDataTrackErrorReason(IntEnum):
+    """Why a data track could not be published (livekit-client's integers; a cancelled call raises CancelledError)."""
+
+    NOT_ALLOWED = 0
+    DUPLICATE_NAME = 1
+    TIMEOUT = 2
+    LIMIT_REACHED = 3
+    DISCONNECTED = 4
+    INVALID_NAME = 6
+    UNKNOWN = 7
+
+
+class PushFrameErrorReason(IntEnum):
+    """Why a frame was not sent (livekit-client's integers)."""
+
+    TRACK_UNPUBLISHED = 0
+    DROPPED = 1
+
+
+class SubscribeDataTrackErrorReason(IntEnum):
+    """Why nothing came of a subscription to a data track (livekit-client's integers, and the Rust core's last)."""
+
+    UNPUBLISHED = 0
+    TIMEOUT = 1
+    DISCONNECTED = 2
+    INTERNAL = 3
 
 
 class TrackKind(IntEnum):

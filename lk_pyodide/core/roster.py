@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TypeAlias
 
-from lk_pyodide.core.messages import ParticipantInfo, TrackInfo
+from lk_pyodide.core.messages import DataTrackInfo, ParticipantInfo, TrackInfo
 from lk_pyodide.types import ParticipantState
 
 
@@ -31,7 +31,7 @@ class Left:
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """Something about a participant (other than its tracks) is new."""
+    """Something about a participant (other than its tracks and data tracks) is new."""
 
     old: ParticipantInfo
     new: ParticipantInfo
@@ -63,6 +63,31 @@ class TrackRemoved:
 
 
 @dataclass(frozen=True, slots=True)
+class DataTrackAdded:
+    """A participant publishes a data track."""
+
+    identity: str
+    track: DataTrackInfo
+
+
+@dataclass(frozen=True, slots=True)
+class DataTrackMoved:
+    """A published data track has another sid: only its publisher's handle stays."""
+
+    identity: str
+    old: DataTrackInfo
+    new: DataTrackInfo
+
+
+@dataclass(frozen=True, slots=True)
+class DataTrackRemoved:
+    """A participant publishes a data track no more."""
+
+    identity: str
+    track: DataTrackInfo
+
+
+@dataclass(frozen=True, slots=True)
 class LocalChanged:
     """The server's picture of ourselves is new, tracks included."""
 
@@ -70,7 +95,8 @@ class LocalChanged:
     new: ParticipantInfo
 
 
-Change: TypeAlias = Joined | Left | Changed | TrackAdded | TrackChanged | TrackRemoved | LocalChanged
+DataTrackChange: TypeAlias = DataTrackAdded | DataTrackMoved | DataTrackRemoved
+Change: TypeAlias = Joined | Left | Changed | TrackAdded | TrackChanged | TrackRemoved | DataTrackChange | LocalChanged
 
 
 def _joined(info: ParticipantInfo) -> int:
@@ -161,18 +187,22 @@ class Roster:
         yield Joined(info)
         for track in info.tracks:
             yield TrackAdded(info.identity, track)
+        for data_track in info.data_tracks:
+            yield DataTrackAdded(info.identity, data_track)
 
     def _leave(self, identity: str, last: ParticipantInfo | None) -> Iterator[Change]:
         known = self._remotes.pop(identity)
         self._identities.pop(known.sid, None)
         for track in known.tracks:
             yield TrackRemoved(identity, track)
+        for data_track in known.data_tracks:
+            yield DataTrackRemoved(identity, data_track)
         reason = last.disconnect_reason if last is not None else known.disconnect_reason
         yield Left(replace(known, state=ParticipantState.DISCONNECTED, disconnect_reason=reason))
 
     def _change(self, old: ParticipantInfo, new: ParticipantInfo) -> Iterator[Change]:
         self._remotes[new.identity] = new
-        if replace(old, tracks=(), version=0) != replace(new, tracks=(), version=0):
+        if _without_tracks(old) != _without_tracks(new):
             yield Changed(old, new)
         before = {track.sid: track for track in old.tracks}
         after = {track.sid: track for track in new.tracks}
@@ -184,3 +214,25 @@ class Roster:
         for sid, track in before.items():
             if sid not in after:
                 yield TrackRemoved(new.identity, track)
+        yield from self._change_data_tracks(old, new)
+
+    @staticmethod
+    def _change_data_tracks(old: ParticipantInfo, new: ParticipantInfo) -> Iterator[DataTrackChange]:
+        before = {track.sid: track for track in old.data_tracks}
+        after = {track.sid: track for track in new.data_tracks}
+        gone = [track for sid, track in before.items() if sid not in after]
+        for sid, track in after.items():
+            if sid in before:
+                continue
+            same = next((old for old in gone if replace(old, sid=sid) == track), None)
+            if same is None:
+                yield DataTrackAdded(new.identity, track)
+            else:
+                gone.remove(same)
+                yield DataTrackMoved(new.identity, same, track)
+        for track in gone:
+            yield DataTrackRemoved(new.identity, track)
+
+
+def _without_tracks(info: ParticipantInfo) -> ParticipantInfo:
+    return replace(info, tracks=(), data_tracks=(), version=0)

@@ -11,12 +11,13 @@ import struct
 from collections.abc import Iterator
 
 from lk_pyodide.core import messages as m
+from lk_pyodide.core.data_track_packets import MAX_HANDLE
+from lk_pyodide.core.data_tracks import next_handle
 from lk_pyodide.core.reliable import DATA_TRACK
 from lk_pyodide.local.effects import Carry, Effect, Tell
 from lk_pyodide.local.members import Member, Members
 from lk_pyodide.local.subscriptions import Permits
 
-MAX_HANDLE = 0xFFFF
 MAX_NAME = 256
 """Bytes."""
 
@@ -85,7 +86,7 @@ class DataTracks:
         self._handles.pop(old.key, None)
         self._last.pop(old.key, None)
         self._permits.forget(key=old.key)
-        return [effect for info in old.data_tracks.values() for effect in self._ended(info.sid)]
+        return self._ended(*(info.sid for info in old.data_tracks.values()))
 
     # -- packets --
 
@@ -114,23 +115,18 @@ class DataTracks:
                 if not allowed:
                     handles.pop(info.sid, None)
                 elif info.sid not in handles:
-                    handles[info.sid] = self._next_handle(subscriber.key)
+                    handle = next_handle(self._last.get(subscriber.key, 0), handles.values())
+                    if handle is not None:
+                        self._last[subscriber.key] = handles[info.sid] = handle
         return [*told, *self._hand_out(subscriber.key, handles)]
 
-    def _ended(self, sid: str) -> list[Effect]:
-        self._permits.forget(sid=sid)
+    def _ended(self, *sids: str) -> list[Effect]:
+        for sid in sids:
+            self._permits.forget(sid=sid)
         effects: list[Effect] = []
         for key, handles in list(self._handles.items()):
-            effects += self._hand_out(key, {other: handle for other, handle in handles.items() if other != sid})
+            effects += self._hand_out(key, {other: handle for other, handle in handles.items() if other not in sids})
         return effects
-
-    def _next_handle(self, key: str) -> int:
-        taken = self._handles.get(key, {}).values()
-        handle = self._last.get(key, 0) % MAX_HANDLE + 1
-        while handle in taken:
-            handle = handle % MAX_HANDLE + 1
-        self._last[key] = handle
-        return handle
 
     def _hand_out(self, key: str, handles: dict[str, int]) -> list[Effect]:
         """Tell a subscriber which handles mean what, when that is new to it."""

@@ -7,6 +7,7 @@ what it sends (livekit-client ``DataChannelManager.ts``).
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Protocol
 
 from lk_pyodide.browser.api import DataChannel, DataChannelHandler, DataChannelInit, PeerConnection
@@ -40,6 +41,10 @@ class PacketHandler(Protocol):
     def on_packet(self, packet: DataPacket, /) -> None: ...
     def on_buffer_status(self, kind: DataPacketKind, /, *, is_low: bool) -> None:
         """There is room again to send packets, or little is left."""
+        ...
+
+    def on_track_packet(self, data: bytes, /) -> None:
+        """A packet of a data track came; it may be anything."""
         ...
 
 
@@ -101,13 +106,50 @@ class Channels:
         # Numbers must reach the channel in order, so a packet is numbered in the turn that sends it.
         async with outgoing.turn:
             await outgoing.opened()
-            await outgoing.drained()
+            await outgoing.drained(_HIGH_WATER[RELIABLE])
             outgoing.send(wire.numbered_packet(data, self._sequence.next()))
+
+    async def tracks_opened(self) -> None:
+        """Wait until packets of data tracks can be sent.
+
+        Raises:
+            DeadlineExceeded: the channel did not open.
+            PublishDataError: it is closed.
+        """
+        await self._out[DATA_TRACK].opened()
+
+    def push(self, packets: Sequence[bytes]) -> bool:
+        """Send the packets of a data track's frame, all or none: they are dropped while the channel is full.
+
+        Returns:
+            Whether they have been sent.
+        """
+        outgoing = self._out[DATA_TRACK]
+        if not outgoing.is_open or outgoing.full:
+            return False
+        try:
+            for packet in packets:
+                outgoing.send(packet)
+        except LiveKitError as error:
+            _log.debug("dropped a frame: %s", error)
+            return False
+        return True
+
+    async def tracks_drained(self) -> None:
+        """Wait until few bytes of data tracks are left to be sent.
+
+        Raises:
+            PublishDataError: the channel is closed.
+        """
+        await self._out[DATA_TRACK].drained(_LOW_WATER[DATA_TRACK])
 
     def receive(self, label: str, data: bytes | str) -> None:
         """A message came on a channel."""
-        if isinstance(data, str) or label == DATA_TRACK:
-            _log.debug("ignored a message on %s", label)
+        if isinstance(data, str):
+            _log.debug("ignored a text on %s", label)
+            return
+        if label == DATA_TRACK:
+            self._handler.on_track_packet(data)
             return
         try:
             packet = wire.decode_packet(data)
@@ -159,7 +201,15 @@ class _Outgoing(_Incoming):
 
     @property
     def full(self) -> bool:
-        return self.channel is not None and self.channel.buffered_amount > _HIGH_WATER[self._label]
+        return self._waiting > _HIGH_WATER[self._label]
+
+    @property
+    def is_open(self) -> bool:
+        return self._open.is_set() and self._ended is None
+
+    @property
+    def _waiting(self) -> int:
+        return self.channel.buffered_amount if self.channel is not None else 0
 
     async def opened(self) -> None:
         if self._open.is_set():  # a deadline costs a third of a packet
@@ -172,8 +222,8 @@ class _Outgoing(_Incoming):
             raise DeadlineExceeded(f"the data channel did not open within {OPEN_TIMEOUT:g} s") from error
         self._check()
 
-    async def drained(self) -> None:
-        while self.full:
+    async def drained(self, level: int) -> None:
+        while self._waiting > level:
             self._low.clear()
             await self._low.wait()
             self._check()

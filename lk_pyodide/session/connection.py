@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import Enum
 from typing import Protocol
 
@@ -12,10 +12,13 @@ from lk_pyodide.core import recovery, urls, wire
 from lk_pyodide.core.messages import (
     ClientMessage,
     DataPacket,
+    DataTrackInfo,
     JoinResponse,
     LeaveRequest,
     MediaSectionsRequirement,
     ParticipantInfo,
+    PublishDataTrackRequest,
+    PublishDataTrackResponse,
     RequestResponse,
     ServerMessage,
     SessionDescription,
@@ -23,6 +26,7 @@ from lk_pyodide.core.messages import (
     TrackInfo,
     TrackPublishedResponse,
     TrickleRequest,
+    UnpublishDataTrackResponse,
 )
 from lk_pyodide.core.publishing import PublishPlan
 from lk_pyodide.core.recovery import Loss
@@ -37,6 +41,7 @@ from lk_pyodide.logging import get_logger
 from lk_pyodide.options import RoomConnectOptions
 from lk_pyodide.session.channels import Channels
 from lk_pyodide.session.connecting import explain, join_request, query_for, rtc_config
+from lk_pyodide.session.data_tracks import DataTrackRequests
 from lk_pyodide.session.link import Link
 from lk_pyodide.session.publisher import Publisher
 from lk_pyodide.session.schemes import network_for
@@ -73,6 +78,7 @@ class ConnectionHandler(Protocol):
     def on_media(self, arrival: TrackArrival, owner: MediaOwner, /) -> None: ...
     def on_packet(self, packet: DataPacket, /) -> None: ...
     def on_buffer_status(self, kind: DataPacketKind, /, *, is_low: bool) -> None: ...
+    def on_track_packet(self, data: bytes, /) -> None: ...
     def on_lost(self, loss: Loss, /) -> None: ...
 
 
@@ -112,6 +118,7 @@ class Connection:
         self._subscriber: Transport | None = None
         self._channels = Channels(self)
         self._publishing = Publisher(self)
+        self._data_tracks = DataTrackRequests(self)
         self._mids: Mapping[str, str] = {}
         self._up: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._up.add_done_callback(_seen)
@@ -146,6 +153,7 @@ class Connection:
         self.state = ConnectionState.OVER
         self._channels.close(error)
         self._publishing.close(error)
+        self._data_tracks.close(error)
         self._up.cancel()
         if self._link is not None:
             self._link.close()
@@ -275,10 +283,13 @@ class Connection:
 
     async def send_packet(self, packet: DataPacket) -> None:
         """Send a data packet; see :meth:`Channels.send`."""
+        self._begin_sending()
+        await self._channels.send(packet)
+
+    def _begin_sending(self) -> None:
         publisher = self._require_publisher()
         if not publisher.connected and publisher.pc.connection_state == "new":
             publisher.request_negotiation()
-        await self._channels.send(packet)
 
     async def publish(self, track: MediaTrack, plan: PublishPlan) -> tuple[TrackInfo, Sender]:
         """Publish a track; see :meth:`Publisher.publish`."""
@@ -288,7 +299,24 @@ class Connection:
         """Stop publishing a track; see :meth:`Publisher.unpublish`."""
         await self._publishing.unpublish(sender)
 
-    # -- for the publisher --
+    async def publish_data_track(self, request: PublishDataTrackRequest) -> DataTrackInfo:
+        """Publish a data track; see :meth:`DataTrackRequests.publish`."""
+        self._begin_sending()
+        return await self._data_tracks.publish(request)
+
+    async def unpublish_data_track(self, handle: int) -> None:
+        """Stop publishing a data track; see :meth:`DataTrackRequests.unpublish`."""
+        await self._data_tracks.unpublish(handle)
+
+    def push(self, packets: Sequence[bytes]) -> bool:
+        """Send a frame of a data track; see :meth:`Channels.push`."""
+        return self._channels.push(packets)
+
+    async def tracks_drained(self) -> None:
+        """Wait until frames have been sent; see :meth:`Channels.tracks_drained`."""
+        await self._channels.tracks_drained()
+
+    # -- for the publishers --
 
     @property
     def publisher(self) -> Transport:
@@ -304,6 +332,10 @@ class Connection:
     def negotiates_in_parallel(self) -> bool:
         """Whether the server has said which codecs it takes."""
         return bool(self.join.enabled_publish_codecs)
+
+    async def tracks_opened(self) -> None:
+        """Wait until frames of data tracks can be sent; see :meth:`Channels.tracks_opened`."""
+        await self._channels.tracks_opened()
 
     def _require_link(self) -> Link:
         if self._link is None or self.state is ConnectionState.OVER:
@@ -336,7 +368,11 @@ class Connection:
                 self._require_publisher().request_negotiation()
             case TrackPublishedResponse():
                 self._publishing.on_published(message)
-            case RequestResponse() if self._publishing.on_refused(message):
+            case PublishDataTrackResponse():
+                self._data_tracks.on_published(message)
+            case UnpublishDataTrackResponse() if self._data_tracks.on_unpublished(message):
+                pass
+            case RequestResponse() if self._publishing.on_refused(message) or self._data_tracks.on_refused(message):
                 pass
             case _:
                 self._handler.on_message(message)
@@ -381,6 +417,10 @@ class Connection:
     def on_buffer_status(self, kind: DataPacketKind, *, is_low: bool) -> None:
         """A data channel fills or has emptied."""
         self._handler.on_buffer_status(kind, is_low=is_low)
+
+    def on_track_packet(self, data: bytes) -> None:
+        """A packet of a data track came."""
+        self._handler.on_track_packet(data)
 
 
 def _seen(future: asyncio.Future[None]) -> None:

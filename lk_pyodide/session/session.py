@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from enum import Enum
 from typing import Protocol
 
@@ -13,8 +13,10 @@ from lk_pyodide.core import recovery, urls
 from lk_pyodide.core.messages import (
     ClientMessage,
     DataPacket,
+    DataTrackInfo,
     JoinResponse,
     ParticipantInfo,
+    PublishDataTrackRequest,
     RefreshToken,
     ServerMessage,
     TrackInfo,
@@ -64,6 +66,7 @@ class SessionHandler(Protocol):
     def on_media(self, arrival: TrackArrival, owner: MediaOwner, /) -> None: ...
     def on_packet(self, packet: DataPacket, /) -> None: ...
     def on_buffer_status(self, kind: DataPacketKind, /, *, is_low: bool) -> None: ...
+    def on_track_packet(self, data: bytes, /) -> None: ...
     def on_token(self, token: str, /) -> None: ...
     def on_restarting(self) -> None:
         """The connection broke, and with it all media that it carried."""
@@ -349,6 +352,43 @@ class Session:
         if self.is_up:
             await self._require_connection().unpublish(sender)
 
+    async def publish_data_track(self, request: PublishDataTrackRequest) -> DataTrackInfo:
+        """Publish a data track, on which frames can be sent then; see :meth:`Connection.publish_data_track`.
+
+        Raises:
+            PublishDataTrackError: the server refused, or was silent; or there is no channel for frames.
+            ConnectionLostError: the connection broke meanwhile; see :meth:`wait_connected`.
+        """
+        return await self._require_connection().publish_data_track(request)
+
+    async def unpublish_data_track(self, handle: int) -> None:
+        """Stop publishing a data track.
+
+        Raises:
+            DeadlineExceeded: the server was silent.
+            ConnectionLostError: the connection broke meanwhile, and with it the track is gone.
+        """
+        if self.is_up:
+            await self._require_connection().unpublish_data_track(handle)
+
+    def push(self, packets: Sequence[bytes]) -> bool:
+        """Send a frame of a data track, or drop it.
+
+        Returns:
+            Whether it has been sent.
+        """
+        return self.is_up and self._require_connection().push(packets)
+
+    async def tracks_drained(self) -> None:
+        """Wait until few bytes of data tracks are left to be sent.
+
+        Raises:
+            PublishDataError: the channel is closed.
+            ConnectionLostError: the connection broke meanwhile.
+        """
+        if self.is_up:
+            await self._require_connection().tracks_drained()
+
     def _require_connection(self) -> Connection:
         if self._connection is None or self.state is SessionState.CLOSED:
             raise UnexpectedConnectionState("the room is not connected")
@@ -373,6 +413,11 @@ class Session:
     def on_buffer_status(self, kind: DataPacketKind, *, is_low: bool) -> None:
         """A data channel fills or has emptied: it was our own packet, so the room is there."""
         self._handler.on_buffer_status(kind, is_low=is_low)
+
+    def on_track_packet(self, data: bytes) -> None:
+        """A packet of a data track came. It is not held: by then nobody would want it."""
+        if self.state is SessionState.CONNECTED and not self._held:
+            self._handler.on_track_packet(data)
 
     def _deliver(self, item: ServerMessage | tuple[TrackArrival, MediaOwner] | DataPacket) -> None:
         if self.state is not SessionState.CONNECTED or self._held:

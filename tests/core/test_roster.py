@@ -8,10 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lk_pyodide.core.messages import ParticipantInfo, TrackInfo
+from lk_pyodide.core.messages import DataTrackInfo, ParticipantInfo, TrackInfo
 from lk_pyodide.core.roster import (
     Change,
     Changed,
+    DataTrackAdded,
+    DataTrackMoved,
+    DataTrackRemoved,
     Joined,
     Left,
     LocalChanged,
@@ -20,7 +23,7 @@ from lk_pyodide.core.roster import (
     TrackChanged,
     TrackRemoved,
 )
-from lk_pyodide.types import DisconnectReason, ParticipantState
+from lk_pyodide.types import DisconnectReason, EncryptionType, ParticipantState
 
 MIC, CAM = TrackInfo(sid="TR_mic"), TrackInfo(sid="TR_cam")
 ME = ParticipantInfo(sid="PA_me", identity="me", state=ParticipantState.JOINED, version=3)
@@ -218,6 +221,46 @@ def test_before_the_join_nobody_is_local() -> None:
     assert roster.apply([ADA])[0] == Joined(ADA)
 
 
+# -- data tracks -------------------------------------------------------------------------------------------------------
+
+POSE, CHAT = DataTrackInfo(1, "DTR_pose", "pose"), DataTrackInfo(2, "DTR_chat", "chat")
+
+
+def test_data_tracks_come_and_go_with_their_participant(roster: Roster) -> None:
+    info = replace(ADA, data_tracks=(POSE, CHAT))
+    added = [DataTrackAdded("ada", POSE), DataTrackAdded("ada", CHAT)]
+    assert roster.apply([info]) == [Joined(info), TrackAdded("ada", MIC), *added]
+    *removed, left = roster.apply([gone(ADA)])
+    assert removed == [TrackRemoved("ada", MIC), DataTrackRemoved("ada", POSE), DataTrackRemoved("ada", CHAT)]
+    assert isinstance(left, Left)
+
+
+def test_a_change_of_data_tracks_alone(roster: Roster) -> None:
+    roster.apply([replace(ADA, data_tracks=(POSE,))])
+    changes = roster.apply([replace(ADA, version=6, data_tracks=(CHAT,))])
+    assert changes == [DataTrackAdded("ada", CHAT), DataTrackRemoved("ada", POSE)]
+    assert roster.apply([replace(ADA, version=7, data_tracks=(CHAT,))]) == []
+
+
+def test_a_data_track_with_another_sid_is_the_same(roster: Roster) -> None:
+    """It was published again; what its publisher said of it has not changed."""
+    roster.apply([replace(ADA, data_tracks=(POSE, CHAT))])
+    again = replace(POSE, sid="DTR_again")
+    assert roster.apply([replace(ADA, data_tracks=(CHAT, again))]) == [DataTrackMoved("ada", POSE, again)]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [replace(POSE, pub_handle=9), replace(POSE, name="other"), replace(POSE, encryption=EncryptionType.GCM)],
+    ids=["handle", "name", "encryption"],
+)
+def test_a_data_track_of_which_more_is_new_is_another(roster: Roster, other: DataTrackInfo) -> None:
+    roster.apply([replace(ADA, data_tracks=(POSE,))])
+    other = replace(other, sid="DTR_again")
+    changes = roster.apply([replace(ADA, data_tracks=(other,))])
+    assert changes == [DataTrackAdded("ada", other), DataTrackRemoved("ada", POSE)]
+
+
 # -- any sequence ------------------------------------------------------------------------------------------------------
 
 NAMES = [("ada", "PA_a1"), ("ada", "PA_a2"), ("bob", "PA_b1"), ("bob", "PA_b2"), ("", "PA_a1"), ("", "PA_b2"), ("", "")]
@@ -238,8 +281,17 @@ bare_infos = st.builds(
         max_size=3,
         unique_by=lambda track: track.sid,
     ).map(tuple),
+    data_tracks=st.lists(
+        st.builds(DataTrackInfo, st.integers(1, 2), st.sampled_from(["DTR_1", "DTR_2", "DTR_3"]), st.just("data")),
+        max_size=2,
+        unique_by=lambda track: track.sid,
+    ).map(tuple),
 )
 infos = st.builds(named, st.sampled_from(NAMES), bare_infos)
+
+
+def bare(info: ParticipantInfo) -> ParticipantInfo:
+    return replace(info, version=0, tracks=(), data_tracks=())
 
 
 class Audience:
@@ -248,6 +300,7 @@ class Audience:
     def __init__(self) -> None:
         self.people: dict[str, ParticipantInfo] = {}
         self.tracks: dict[str, dict[str, TrackInfo]] = {}
+        self.data_tracks: dict[str, dict[str, DataTrackInfo]] = {}
 
     def hear(self, change: Change) -> None:
         match change:
@@ -255,12 +308,14 @@ class Audience:
                 assert info.identity not in self.people, "nobody comes twice"
                 self.people[info.identity] = info
                 self.tracks[info.identity] = {}
+                self.data_tracks[info.identity] = {}
             case Left(info):
                 assert self.tracks.pop(info.identity) == {}, "the tracks went before"
+                assert self.data_tracks.pop(info.identity) == {}
                 assert self.people.pop(info.identity).sid == info.sid
             case Changed(old, new):
                 assert self.people[new.identity].name == old.name
-                assert replace(old, version=0, tracks=()) != replace(new, version=0, tracks=())
+                assert bare(old) != bare(new)
                 self.people[new.identity] = new
             case TrackAdded(identity, track):
                 assert track.sid not in self.tracks[identity]
@@ -270,6 +325,15 @@ class Audience:
                 self.tracks[identity][new_track.sid] = new_track
             case TrackRemoved(identity, track):
                 assert self.tracks[identity].pop(track.sid) == track
+            case DataTrackAdded(identity, data_track):
+                assert data_track.sid not in self.data_tracks[identity]
+                self.data_tracks[identity][data_track.sid] = data_track
+            case DataTrackMoved(identity, old_data_track, new_data_track):
+                del self.data_tracks[identity][old_data_track.sid]
+                assert new_data_track.sid not in self.data_tracks[identity]
+                self.data_tracks[identity][new_data_track.sid] = new_data_track
+            case DataTrackRemoved(identity, data_track):
+                del self.data_tracks[identity][data_track.sid]
             case LocalChanged():
                 pytest.fail("we are not in these updates")
 
@@ -286,8 +350,9 @@ def test_whoever_hears_all_changes_knows_the_room(updates: list[list[Participant
         assert audience.people.keys() == roster.remotes.keys()
         for identity, info in roster.remotes.items():
             known = audience.people[identity]
-            assert replace(known, version=0, tracks=()) == replace(info, version=0, tracks=())
+            assert bare(known) == bare(info)
             assert audience.tracks[identity] == {track.sid: track for track in info.tracks}
+            assert set(audience.data_tracks[identity]) == {track.sid for track in info.data_tracks}
             assert roster.identity_of(info.sid) == identity
     for change in roster.clear():
         audience.hear(change)

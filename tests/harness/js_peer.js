@@ -210,8 +210,10 @@
       this.dataTracks.set(name, await this.room.localParticipant.publishDataTrack({name}));
     }
 
-    async pushFrame(name, payload) {
-      await this.dataTracks.get(name).tryPush({payload: bytes(payload)});
+    // Timestamps are 64 bits, hence text in JSON.
+    async pushFrame(name, payload, timestamp) {
+      const userTimestamp = timestamp === null ? undefined : BigInt(timestamp);
+      await this.dataTracks.get(name).tryPush({payload: bytes(payload), userTimestamp});
     }
 
     async unpublishDataTrack(name) {
@@ -227,10 +229,10 @@
       const reader = track.subscribe().getReader();
       (async () => {
         for (let read = await reader.read(); !read.done; read = await reader.read()) {
-          frames.push(base64(read.value.payload));
+          frames.push({data: base64(read.value.payload), timestamp: read.value.userTimestamp?.toString() ?? null});
           this.changed();
         }
-        frames.push(null);
+        frames.push({data: null, timestamp: null});
         this.changed();
       })();
     }

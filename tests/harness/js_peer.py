@@ -3,8 +3,7 @@
 import base64
 import dataclasses
 import itertools
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 from tests.harness.pages import Browser, Page, js_call
@@ -18,6 +17,7 @@ from tests.harness.peers import (
     RpcOutcome,
     Source,
     StreamMessage,
+    TrackFrame,
     VideoStats,
 )
 from tests.harness.site import Site
@@ -177,35 +177,27 @@ class JsPeer(Peer):
         return [StreamMessage.read(found) for found in await self.call("(peer) => peer.streams")]
 
     async def publish_data_track(self, name: str) -> None:
-        """Publish a data track."""
+        """See `Peer`."""
         await self.call("(peer, name) => peer.publishDataTrack(name)", name)
 
-    async def push_frame(self, name: str, payload: bytes) -> None:
-        """Send a frame on a data track of ours."""
-        await self.call("(peer, ...args) => peer.pushFrame(...args)", name, base64.b64encode(payload).decode())
+    async def push_frame(self, name: str, frame: TrackFrame) -> None:
+        """See `Peer`."""
+        payload = base64.b64encode(frame.data or b"").decode()
+        timestamp = None if frame.timestamp is None else str(frame.timestamp)
+        await self.call("(peer, ...args) => peer.pushFrame(...args)", name, payload, timestamp)
 
     async def unpublish_data_track(self, name: str) -> None:
-        """Publish a data track no more."""
+        """See `Peer`."""
         await self.call("(peer, name) => peer.unpublishDataTrack(name)", name)
 
     async def subscribe_data_track(self, identity: str, name: str) -> None:
-        """Ask for somebody's data track."""
+        """See `Peer`."""
         await self.call("(peer, ...args) => peer.subscribeDataTrack(...args)", identity, name)
 
-    async def wait_frame(
-        self, identity: str, name: str, condition: Callable[[bytes | None], bool], timeout: float = 10
-    ) -> bytes | None:
-        """Wait for a frame of somebody's data track, or find one that has come; None is the track's end."""
-        deadline = time.monotonic() + timeout
-        seen = -1
-        while True:
-            received = await self.call("(peer, key) => peer.frames.get(key)", f"{identity} {name}")
-            frames = [None if frame is None else base64.b64decode(frame) for frame in received]
-            for frame in filter(condition, frames):
-                return frame
-            if time.monotonic() > deadline:
-                raise self._timeout(f"no such frame of {name} in {timeout} s; got {frames[-5:]}")
-            seen = await self._changed(seen)
+    async def frames(self, identity: str, name: str) -> list[TrackFrame]:
+        """See `Peer`."""
+        found = await self.call("(peer, key) => peer.frames.get(key) ?? []", f"{identity} {name}")
+        return [TrackFrame.read(frame) for frame in found]
 
     async def register_rpc(self, method: RpcMethod) -> None:
         """See `Peer`."""

@@ -120,6 +120,24 @@ class StreamMessage:
 
 
 @dataclass(frozen=True)
+class TrackFrame:
+    """A frame of somebody's data track; one without anything is the track's end."""
+
+    data: bytes | None
+    timestamp: int | None = None
+
+    @classmethod
+    def read(cls, found: Mapping[str, Any]) -> Self:
+        """From what a page tells, in JSON, its bytes and its timestamp perhaps as text."""
+        data, timestamp = found["data"], found["timestamp"]
+        decoded = base64.b64decode(data) if isinstance(data, str) else data
+        return cls(decoded, None if timestamp is None else int(timestamp))
+
+
+END = TrackFrame(None)
+
+
+@dataclass(frozen=True)
 class EventRecord:
     """A room event, its arguments as text."""
 
@@ -250,6 +268,26 @@ class Peer(ABC):
         """The streams that have been read so far."""
 
     @abstractmethod
+    async def publish_data_track(self, name: str) -> None:
+        """Publish a data track."""
+
+    @abstractmethod
+    async def push_frame(self, name: str, frame: TrackFrame) -> None:
+        """Send a frame on an own data track."""
+
+    @abstractmethod
+    async def unpublish_data_track(self, name: str) -> None:
+        """Publish a data track no more."""
+
+    @abstractmethod
+    async def subscribe_data_track(self, identity: str, name: str) -> None:
+        """Read somebody's data track from now on, once it is published."""
+
+    @abstractmethod
+    async def frames(self, identity: str, name: str) -> list[TrackFrame]:
+        """The frames of somebody's data track so far, and its end if it has ended."""
+
+    @abstractmethod
     async def register_rpc(self, method: RpcMethod) -> None:
         """Let others call a method."""
 
@@ -344,6 +382,35 @@ class Peer(ABC):
                 seen_so_far = [replace(message, data=message.data[:20]) for message in received[-5:]]
                 raise self._timeout(f"no such stream in {timeout} s; got {seen_so_far}")
             seen = await self._changed(seen)
+
+    async def wait_frame(
+        self, identity: str, name: str, condition: Callable[[TrackFrame], bool], timeout: float = 10
+    ) -> TrackFrame:
+        """Wait for a frame of somebody's data track, or find one that has come."""
+        deadline = time.monotonic() + timeout
+        seen = -1
+        while True:
+            received = await self.frames(identity, name)
+            if found := next(filter(condition, received), None):
+                return found
+            if time.monotonic() > deadline:
+                seen_so_far = [replace(frame, data=frame.data and frame.data[:20]) for frame in received[-5:]]
+                raise self._timeout(f"no such frame of {identity}'s {name} in {timeout} s; got {seen_so_far}")
+            seen = await self._changed(seen)
+
+    async def push_to(self, readers: "Sequence[Peer]", name: str, frame: TrackFrame, timeout: float = 10) -> None:
+        """Push a frame until all have it: what is lost on the way, or sent before a subscription stands, is gone."""
+        deadline = time.monotonic() + timeout
+        missing = list(readers)
+        while missing:
+            await self.push_frame(name, frame)
+            for reader in list(missing):
+                try:
+                    await reader.wait_frame(self.identity, name, lambda found: found == frame, timeout=0.5)
+                    missing.remove(reader)
+                except PeerTimeout:
+                    if time.monotonic() > deadline:
+                        raise
 
     async def wait_event(self, name: str, timeout: float = 10) -> EventRecord:
         """Wait for a room event, or find one that has come. Names are the peer's own."""

@@ -14,6 +14,7 @@ from tests.harness.peers import (
     RpcOutcome,
     Source,
     StreamMessage,
+    TrackFrame,
     VideoStats,
 )
 from tests.harness.python_page import PythonPage, RemoteFailure, RunHandle
@@ -175,6 +176,26 @@ class PyPeer(Peer):
     async def streams(self) -> list[StreamMessage]:
         """See `Peer`."""
         return [StreamMessage.read(found) for found in await self.command("streams")]
+
+    async def publish_data_track(self, name: str) -> None:
+        """See `Peer`."""
+        await self.command("publish_data_track", name=name)
+
+    async def push_frame(self, name: str, frame: TrackFrame) -> None:
+        """See `Peer`."""
+        await self.command("push_frame", name=name, payload=frame.data, timestamp=frame.timestamp)
+
+    async def unpublish_data_track(self, name: str) -> None:
+        """See `Peer`."""
+        await self.command("unpublish_data_track", name=name)
+
+    async def subscribe_data_track(self, identity: str, name: str) -> None:
+        """See `Peer`."""
+        await self.command("subscribe_data_track", identity=identity, name=name)
+
+    async def frames(self, identity: str, name: str) -> list[TrackFrame]:
+        """See `Peer`."""
+        return [TrackFrame.read(found) for found in await self.command("frames", identity=identity, name=name)]
 
     async def register_rpc(self, method: RpcMethod) -> None:
         """See `Peer`."""

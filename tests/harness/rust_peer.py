@@ -8,6 +8,7 @@ from livekit import rtc
 
 from tests.harness.media import HEIGHT, SAMPLE_RATE, WIDTH, AudioMeter, VideoMeter, feed_tone, feed_video
 from tests.harness.peers import (
+    END,
     REFUSED,
     DataMessage,
     EventRecord,
@@ -18,6 +19,7 @@ from tests.harness.peers import (
     RpcOutcome,
     Source,
     StreamMessage,
+    TrackFrame,
     TrackState,
     VideoStats,
 )
@@ -67,6 +69,9 @@ class RustPeer(Peer):
         self._events: list[EventRecord] = []
         self._data: list[DataMessage] = []
         self._streams: list[StreamMessage] = []
+        self._data_tracks: dict[str, rtc.LocalDataTrack] = {}
+        self._remote_data_tracks: dict[tuple[str, str], rtc.RemoteDataTrack] = {}
+        self._frames: dict[tuple[str, str], list[TrackFrame]] = {}
         self._unfinished: rtc.TextStreamWriter | None = None
         self._changes = 0
         self._change = asyncio.Event()
@@ -97,6 +102,9 @@ class RustPeer(Peer):
             self._measure(args[0])
         elif name == "track_unsubscribed":
             self._tasks[args[0].sid].cancel()
+        elif name == "data_track_published":
+            published: rtc.RemoteDataTrack = args[0]
+            self._remote_data_tracks[published.publisher_identity, published.info.name] = published
         self._tell_change()
 
     def _tell_change(self) -> None:
@@ -295,6 +303,37 @@ class RustPeer(Peer):
     async def streams(self) -> list[StreamMessage]:
         """See `Peer`."""
         return list(self._streams)
+
+    async def publish_data_track(self, name: str) -> None:
+        """See `Peer`."""
+        self._data_tracks[name] = await self.room.local_participant.publish_data_track(name=name)
+
+    async def push_frame(self, name: str, frame: TrackFrame) -> None:
+        """See `Peer`."""
+        self._data_tracks[name].try_push(rtc.DataTrackFrame(frame.data or b"", frame.timestamp))
+
+    async def unpublish_data_track(self, name: str) -> None:
+        """See `Peer`."""
+        await self._data_tracks.pop(name).unpublish()
+
+    async def subscribe_data_track(self, identity: str, name: str) -> None:
+        """See `Peer`."""
+        key = identity, name
+        await self.wait_for(lambda _state: key in self._remote_data_tracks, 10, f"data track {name} of {identity}")
+        stream = self._remote_data_tracks[key].subscribe()
+        frames = self._frames[key] = []
+        self._begin(f"data track {identity} {name}", self._read_frames(stream, frames))
+
+    async def _read_frames(self, stream: rtc.DataTrackStream, frames: list[TrackFrame]) -> None:
+        async for frame in stream:
+            frames.append(TrackFrame(frame.payload, frame.user_timestamp))
+            self._tell_change()
+        frames.append(END)
+        self._tell_change()
+
+    async def frames(self, identity: str, name: str) -> list[TrackFrame]:
+        """See `Peer`."""
+        return list(self._frames.get((identity, name), ()))
 
     async def register_rpc(self, method: RpcMethod) -> None:
         """See `Peer`."""

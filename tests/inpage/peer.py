@@ -13,7 +13,11 @@ from lk_pyodide import (
     ByteStreamReader,
     DataReceived,
     DataStreamError,
+    DataTrackFrame,
+    DataTrackStream,
     Event,
+    LocalDataTrack,
+    RemoteDataTrack,
     Room,
     RoomConnectOptions,
     RoomOptions,
@@ -82,6 +86,9 @@ class PagePeer:
         self.log: list[dict[str, Any]] = []
         self.received: list[dict[str, Any]] = []
         self.read: list[dict[str, Any]] = []
+        self.data_tracks: dict[str, LocalDataTrack] = {}
+        self.track_frames: dict[str, list[dict[str, Any]]] = {}
+        self.reading: set[asyncio.Task[None]] = set()
         self.changes = 0
         self.change = asyncio.Event()
 
@@ -228,6 +235,32 @@ class PagePeer:
             for piece in pieces:
                 await writer.write(piece)
 
+    async def publish_data_track(self, name: str) -> None:
+        self.data_tracks[name] = await self.room.local_participant.publish_data_track(name=name)
+
+    async def push_frame(self, name: str, payload: bytes, timestamp: int | None) -> None:
+        self.data_tracks[name].try_push(DataTrackFrame(payload, timestamp))
+
+    async def unpublish_data_track(self, name: str) -> None:
+        await self.data_tracks.pop(name).unpublish()
+
+    async def subscribe_data_track(self, identity: str, name: str) -> None:
+        track = await self.room.remote_participants[identity].data_tracks.get_deferred(name, timeout=10)
+        frames = self.track_frames[f"{identity} {name}"] = []
+        task = asyncio.create_task(self._read_frames(track.subscribe(), frames))
+        self.reading.add(task)
+        task.add_done_callback(self.reading.discard)
+
+    async def _read_frames(self, stream: DataTrackStream, frames: list[dict[str, Any]]) -> None:
+        async for frame in stream:
+            frames.append({"data": frame.payload, "timestamp": frame.user_timestamp})
+            self._changed()
+        frames.append({"data": None, "timestamp": None})
+        self._changed()
+
+    async def frames(self, identity: str, name: str) -> list[dict[str, Any]]:
+        return self.track_frames.get(f"{identity} {name}", [])
+
     async def register_rpc(self, method: str, refused: tuple[int, str, str]) -> None:
         @self.room.local_participant.register_rpc_method(method)
         async def answer(data: RpcInvocationData) -> str:
@@ -323,6 +356,8 @@ def _described(value: object) -> str:
             return value.identity
         case LocalTrackPublication() | RemoteTrackPublication():
             return f"{NAMES[value.source]} {value.sid}"
+        case LocalDataTrack() | RemoteDataTrack():
+            return value.info.name
         case list():
             return " ".join(map(_described, value))
         case _:

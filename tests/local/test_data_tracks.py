@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lk_pyodide.core import messages as m
@@ -155,6 +155,14 @@ def test_a_track_ends() -> None:
     assert carried(room.track_packet("ada", packet(7))) == []
 
 
+def test_a_publisher_of_several_leaves() -> None:
+    room = room_of_two()
+    one, _ = publish(room)
+    two, _ = publish(room, m.PublishDataTrackRequest(8, "more"))
+    subscribe(room, "ben", one, two)
+    assert told(room.gone("ada", DisconnectReason.CLIENT_INITIATED), "ben", Handles) == [Handles({})]
+
+
 def test_permissions_are_for_data_tracks_too() -> None:
     room = room_of_two()
     sid, _ = publish(room)
@@ -217,6 +225,7 @@ def test_what_is_no_packet_of_a_track(wrong: bytes) -> None:
     assert room.track_packet("nobody", packet(7)) == []
 
 
+@settings(deadline=None)  # a noisy machine is no failure
 @given(st.binary(max_size=64))
 def test_any_bytes(data: bytes) -> None:
     room = room_of_two()

@@ -48,6 +48,9 @@ class Server:
         answers_tracks: whether an AddTrackRequest is answered.
         refused_sources: from where no track is taken.
         unanswered_sources: of whose tracks nothing is said.
+        answers_data_tracks: whether a request about one of ours is answered.
+        refused_data_tracks: the names of those that are not taken, with the reason.
+        grants_data_tracks: whether the data tracks of others are given when they are asked for.
         tokens: what the client joined with, in order.
         ping: interval and timeout, in seconds; 0 is none.
         refusals: what is done to the next joins, in order, instead of answering them.
@@ -57,6 +60,7 @@ class Server:
         self.browser = FakeBrowser()
         self.received: list[m.ClientMessage] = []
         self.packets: list[m.DataPacket] = []
+        self.track_packets: list[bytes] = []
         self.media: list[TrackArrival] = []
         self.others: Sequence[m.ParticipantInfo] = ()
         self.permission = ParticipantPermission(
@@ -65,6 +69,10 @@ class Server:
         self.answers_tracks = True
         self.refused_sources: set[TrackSource] = set()
         self.unanswered_sources: set[TrackSource] = set()
+        self.answers_data_tracks = True
+        self.refused_data_tracks: dict[str, m.RequestReason] = {}
+        self.grants_data_tracks = True
+        self.handles: dict[str, int] = {}
         self.tokens: list[str] = []
         self.version = "1.13.5"
         self.ping: tuple[int, int] = (0, 0)
@@ -124,6 +132,21 @@ class Server:
             case m.AddTrackRequest() if self.answers_tracks and message.source not in self.unanswered_sources:
                 info = m.TrackInfo(f"TR_{next(self._numbers)}", message.type, source=message.source, name=message.name)
                 await self.say(m.TrackPublishedResponse(message.cid, info))
+            case m.PublishDataTrackRequest(name=name) if name in self.refused_data_tracks:
+                refusal = m.RequestResponse(0, self.refused_data_tracks[name], "not that", publish_data_track=message)
+                await self.say(refusal)
+            case m.PublishDataTrackRequest() if self.answers_data_tracks:
+                published = m.DataTrackInfo(message.pub_handle, f"DTR_{next(self._numbers)}", message.name)
+                await self.say(m.PublishDataTrackResponse(published))
+            case m.UnpublishDataTrackRequest() if self.answers_data_tracks:
+                await self.say(m.UnpublishDataTrackResponse(m.DataTrackInfo(message.pub_handle)))
+            case m.UpdateDataSubscription() if self.grants_data_tracks:
+                for update in message.updates:
+                    if update.subscribe:
+                        self.handles[update.track_sid] = next(self._numbers)
+                    else:
+                        self.handles.pop(update.track_sid, None)
+                await self.say_handles()
             case m.UpdateParticipantMetadata():
                 await self.say(
                     m.ParticipantUpdate(
@@ -175,6 +198,18 @@ class Server:
         """Send what is no packet."""
         self._channels["_reliable"].send(data)
 
+    async def say_handles(self) -> None:
+        """Say which handle means which data track."""
+        named = {
+            handle: m.DataTrackSubscriberHandles.PublishedDataTrack(track_sid=sid)
+            for sid, handle in self.handles.items()
+        }
+        await self.say(m.DataTrackSubscriberHandles(named))
+
+    def send_track_packet(self, data: bytes) -> None:
+        """Send a packet of a data track to the client, or anything."""
+        self._channels["_data_track"].send(data)
+
     async def heard(self, kind: type[T], count: int = 1) -> T:
         """Wait until the client has said so many of a kind; the last one."""
         while len(found := [message for message in self.received if isinstance(message, kind)]) < count:
@@ -202,18 +237,22 @@ class Server:
 
     def on_data_channel(self, channel: DataChannel) -> DataChannelHandler:
         self._channels[channel.label] = channel
-        return _Packets(self)
+        return _Packets(self, channel.label)
 
 
 class _Packets:
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Server, label: str) -> None:
         self._server = server
+        self._label = label
 
     def on_open(self) -> None: ...
 
     def on_message(self, data: bytes | str) -> None:
         assert isinstance(data, bytes)
-        self._server.packets.append(wire.decode_packet(data))
+        if self._label == "_data_track":
+            self._server.track_packets.append(data)
+        else:
+            self._server.packets.append(wire.decode_packet(data))
 
     def on_buffered_amount_low(self) -> None: ...
 

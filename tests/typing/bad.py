@@ -11,6 +11,7 @@ from lk_pyodide import (
     ConnectError,
     DataPacket,
     DataReceived,
+    DataTrackFrame,
     Disconnected,
     ParticipantConnected,
     RemoteParticipant,
@@ -99,6 +100,11 @@ async def meet(packet: DataPacket, participant: RemoteParticipant) -> None:
     room.register_text_stream_handler("t", takes_bytes)  # type: ignore[arg-type]
     await room.local_participant.send_text(b"x")  # type: ignore[arg-type]
     await (await room.local_participant.stream_text()).write(b"x")  # type: ignore[arg-type]
+    await room.local_participant.publish_data_track("t")  # type: ignore[call-arg]
+    (await room.local_participant.publish_data_track(name="t")).try_push(b"x")  # type: ignore[arg-type]
+    DataTrackFrame("text")  # type: ignore[arg-type]
+    participant.data_tracks["t"].subscribe(16)  # type: ignore[call-arg]
+    participant.data_tracks["t"] = participant  # type: ignore[index]
     room.remote_participants["ada"] = participant  # type: ignore[index]
     packet.data = b""  # type: ignore[misc]
     print(packet.participant.identity)  # type: ignore[union-attr]

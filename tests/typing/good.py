@@ -22,6 +22,10 @@ from lk_pyodide import (
     DataReceived,
     DataStreamError,
     DataStreamErrorReason,
+    DataTrackFrame,
+    DataTrackInfo,
+    DataTrackPublished,
+    DataTrackStream,
     DeadlineExceeded,
     DeviceInfo,
     Disconnected,
@@ -30,6 +34,7 @@ from lk_pyodide import (
     EventName,
     EventStream,
     LiveKitError,
+    LocalDataTrack,
     LocalParticipant,
     LocalTrack,
     LocalTrackPublication,
@@ -37,7 +42,12 @@ from lk_pyodide import (
     MediaDeviceFailure,
     Participant,
     ParticipantConnected,
+    PublishDataTrackError,
+    PublishDataTrackErrorReason,
+    PushFrameError,
+    PushFrameErrorReason,
     RemoteAudioTrack,
+    RemoteDataTrack,
     RemoteParticipant,
     RemoteTrack,
     RemoteTrackPublication,
@@ -50,6 +60,8 @@ from lk_pyodide import (
     RpcHandler,
     RpcInvocationData,
     ScreenShareCaptureOptions,
+    SubscribeDataTrackError,
+    SubscribeDataTrackErrorReason,
     TextStreamHandler,
     TextStreamInfo,
     TextStreamReader,
@@ -265,6 +277,46 @@ async def streams(handler: TextStreamHandler, path: Path) -> None:
         await data.aclose(reason="", attributes={})
     except DataStreamError as error:
         assert_type(error.reason, DataStreamErrorReason)
+
+
+# -- data tracks -------------------------------------------------------------------------------------------------------
+
+
+@room.on("data_track_published")
+async def read_data_track(track: RemoteDataTrack) -> None:
+    assert_type(track.info, DataTrackInfo)
+    track.set_pipeline_options(max_partial_frames=4)
+    try:
+        async for frame in track.subscribe(buffer_size=32):
+            assert_type(frame.payload, bytes)
+            assert_type(frame.duration_since_timestamp(), float | None)
+    except SubscribeDataTrackError as error:
+        assert_type(error.reason, SubscribeDataTrackErrorReason)
+
+
+room.on(DataTrackPublished, lambda event: print(event.track.publisher_identity))
+room.on(RoomEvent.LocalDataTrackPublished, print)
+
+
+async def push_frames(participant: RemoteParticipant) -> None:
+    try:
+        track = await room.local_participant.publish_data_track(name="pose")
+        assert_type(track, LocalDataTrack)
+        track.try_push(DataTrackFrame(b"x", 7))
+        track.try_push(DataTrackFrame(payload=b"x").with_user_timestamp_now())
+        await track.flush()
+        await track.unpublish()
+    except PublishDataTrackError as error:
+        assert_type(error.reason, PublishDataTrackErrorReason)
+    except PushFrameError as error:
+        assert_type(error.reason, PushFrameErrorReason)
+    theirs = await participant.data_tracks.get_deferred("pose", timeout=5)
+    assert_type(theirs, RemoteDataTrack)
+    assert_type(participant.data_tracks.get("pose"), RemoteDataTrack | None)
+    stream = theirs.subscribe()
+    assert_type(stream, DataTrackStream)
+    assert_type(await stream.read(), DataTrackFrame | None)
+    await stream.aclose()
 
 
 # -- the room ----------------------------------------------------------------------------------------------------------

@@ -12,7 +12,15 @@ from typing import Any
 import pytest
 
 from lk_pyodide import errors
-from lk_pyodide.types import ConnectErrorReason, DataStreamErrorReason, DisconnectReason, MediaDeviceFailure
+from lk_pyodide.types import (
+    ConnectErrorReason,
+    DataStreamErrorReason,
+    DisconnectReason,
+    MediaDeviceFailure,
+    PublishDataTrackErrorReason,
+    PushFrameErrorReason,
+    SubscribeDataTrackErrorReason,
+)
 
 CLASSES: dict[str, type[errors.LiveKitError]] = {name: getattr(errors, name) for name in errors.__all__}
 
@@ -53,7 +61,10 @@ def test_the_list_is_complete() -> None:
 ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "ConnectError": ("text", ConnectErrorReason.TIMEOUT),
     "DataStreamError": ("text", DataStreamErrorReason.INCOMPLETE),
+    "PublishDataTrackError": ("text", PublishDataTrackErrorReason.TIMEOUT),
+    "PushFrameError": ("text", PushFrameErrorReason.DROPPED),
     "SignalRequestError": ("text", "NOT_ALLOWED"),
+    "SubscribeDataTrackError": ("text", SubscribeDataTrackErrorReason.TIMEOUT),
     "TokenSourceError": ("text", ConnectErrorReason.TIMEOUT),
     "RpcError": (1500, "text"),
 }
