@@ -271,6 +271,11 @@ class DataReceived(Event):
 
     packet: DataPacket
 
+    @property
+    def _weight(self) -> int:
+        """What the packet and a task that handles it occupy."""
+        return len(self.packet.data) + 4096
+
 
 @dataclass(frozen=True, slots=True)
 class TokenRefreshed(Event):

@@ -174,7 +174,8 @@ class RoomUpdates:
                 kind = packet.kind if isinstance(packet.kind, DataPacketKind) else DataPacketKind.RELIABLE
                 sender = self._remotes.get(identity)
                 self._emit(ev.DataReceived(ev.DataPacket(user.payload, kind, sender, user.topic)))
-            case m.ActiveSpeakerUpdate() as update:
+            case m.ActiveSpeakerUpdate() as update if not packet.participant_sid and not packet.participant_identity:
+                # Who speaks is the server's to say, which passes on what others say of it.
                 self._speakers_listed(update.speakers)
             case m.RpcRequest() | m.RpcAck() | m.RpcResponse() as value:
                 self._local._rpc.on_packet(packet.participant_identity, value)

@@ -7,6 +7,7 @@ what it sends (livekit-client ``DataChannelManager.ts``).
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import Protocol
 
 from lk_pyodide.browser.api import DataChannel, DataChannelHandler, DataChannelInit, PeerConnection
@@ -14,7 +15,7 @@ from lk_pyodide.core import wire
 from lk_pyodide.core.messages import DataPacket
 from lk_pyodide.core.reliable import DATA_TRACK, LOSSY, MAX_PACKET_SIZE, RELIABLE, DuplicateFilter, ReliableSequence
 from lk_pyodide.errors import BrowserError, DeadlineExceeded, LiveKitError, ProtocolError, PublishDataError
-from lk_pyodide.logging import get_logger
+from lk_pyodide.logging import Tally, get_logger
 from lk_pyodide.types import DataPacketKind
 
 _log = get_logger("data")
@@ -43,7 +44,7 @@ class Channels:
         self._filter = DuplicateFilter()
         self._sequence = ReliableSequence()
         self._out: dict[str, _Outgoing] = {}
-        self._in: list[DataChannel] = []
+        self._rubbish = Tally(_log)
         self._closed = False
 
     def create(self, pc: PeerConnection) -> None:
@@ -58,9 +59,8 @@ class Channels:
     def adopt(self, channel: DataChannel) -> DataChannelHandler | None:
         """The server opened a channel."""
         if channel.label not in _LOW_WATER or self._closed:
-            _log.warning("closed a data channel of an unknown kind")
+            self._rubbish.log(logging.WARNING, "closed a data channel of an unknown kind")
             return None
-        self._in.append(channel)
         return _Incoming(self, channel.label)
 
     async def send(self, packet: DataPacket) -> None:
@@ -90,13 +90,15 @@ class Channels:
 
     def receive(self, label: str, data: bytes | str) -> None:
         """A message came on a channel."""
-        if isinstance(data, str) or label == DATA_TRACK:
+        if label == DATA_TRACK:
             _log.debug("ignored a message on %s", label)
             return
         try:
+            if isinstance(data, str):
+                raise ProtocolError("it is a text")
             packet = wire.decode_packet(data)
         except ProtocolError as error:
-            _log.warning("ignored a message on %s: %s", label, error)
+            self._rubbish.log(logging.WARNING, "ignored a message on %s: %s", label, error)
             return
         if self._filter.accepts(packet, asyncio.get_running_loop().time()):
             self._handler.on_packet(packet)
