@@ -197,6 +197,7 @@ class Rpc:
         call = self._calls.get(core.request_of(reader.info.attributes))
         if call is not None and call.destination == sender:
             call.ack()
+            call.readers.append(reader)
             self._tasks.spawn(self._take_answer(call, reader))
 
     async def _take_answer(self, call: _Call, reader: TextStreamReader) -> None:
@@ -252,7 +253,7 @@ class Rpc:
             yield request
             return
         try:
-            payload = await reader.read_all()
+            payload = await _read(reader, core.time_to_answer(request))
         except DataStreamError as error:
             self._unread.log(logging.WARNING, "a call could not be read: %s", error)
             raise core.unreadable("request") from error
@@ -279,6 +280,14 @@ class Rpc:
             # What went wrong is our business; the caller only hears that something did.
             self._failed.log(logging.ERROR, "the handler of %r raised an exception", request.method, error=error)
             raise core.error(Code.APPLICATION_ERROR) from error
+
+
+async def _read(reader: TextStreamReader, patience: float) -> str:
+    """All of a text, unless it stops coming for so many seconds."""
+    loop = asyncio.get_running_loop()
+    async with _deadline(patience, Code.RESPONSE_TIMEOUT) as deadline:
+        reader.on_progress = lambda _: deadline.reschedule(loop.time() + patience)
+        return await reader.read_all()
 
 
 def _weight(request: RpcRequest) -> int:
@@ -332,6 +341,7 @@ class _Call:
     def __init__(self, destination: str) -> None:
         self.destination = destination
         self.on_ack: Callable[[], object] | None = None
+        self.readers: list[TextStreamReader] = []
         self.answered: asyncio.Future[RpcResponse] = asyncio.get_running_loop().create_future()
 
     def ack(self) -> None:
@@ -353,3 +363,5 @@ class _Call:
         self.on_ack = None
         if not self.answered.cancel() and not self.answered.cancelled():
             self.answered.exception()
+        for reader in self.readers:
+            reader.close()

@@ -75,9 +75,9 @@ class Workload:
 
     def release(self, caller: str, size: int) -> None:
         """So much of a caller's is done."""
-        self._held[caller] -= size
-        if not self._held[caller]:
-            del self._held[caller]
+        held = self._held.pop(caller, 0) - size
+        if held:
+            self._held[caller] = held
 
 
 def error(code: RpcError.ErrorCode) -> RpcError:
