@@ -18,8 +18,15 @@ any_text = st.text(st.characters(codec=None), max_size=30)
 things = st.one_of(any_text, st.none(), st.integers(), st.binary(max_size=5), st.lists(st.integers(), max_size=2))
 
 
+numbers = st.sampled_from(["2", "8000", "8000.5", "0"]) | st.from_regex(r"[0-9.eE+-]{0,14}", fullmatch=True)
+near_calls = st.fixed_dictionaries(
+    {rpc._ID: st.text(max_size=3)},
+    optional={rpc._METHOD: st.text(max_size=3), rpc._TIMEOUT: numbers, rpc._VERSION: numbers},
+)
+
+
 @settings(max_examples=300)
-@given(st.dictionaries(names, st.text(max_size=12) | st.from_regex(r"[0-9.eE+-]{0,14}", fullmatch=True)))
+@given(near_calls | st.dictionaries(names, st.text(max_size=12)))
 def test_any_attributes_are_a_call_or_not(attributes: dict[str, str]) -> None:
     """A call with an id and a method, a time and a version that are numbers; nothing; or what its caller is told."""
     try:
@@ -30,6 +37,7 @@ def test_any_attributes_are_a_call_or_not(attributes: dict[str, str]) -> None:
     if request is None:
         assert not attributes.get(rpc._ID)
         return
+    assert request.id and request.method
     assert (request.id, request.method) == (attributes[rpc._ID], attributes[rpc._METHOD])
     assert 0 < rpc.time_to_answer(request) <= 10**7
     again = rpc.read_request(rpc.request_attributes(request))

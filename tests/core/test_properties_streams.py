@@ -100,9 +100,23 @@ def test_whole_or_an_error(pieces: list[Any], packed: bool, sized: bool, data: s
     assert assembly.failure is None or "mallory" not in str(assembly.failure)
 
 
-@given(st.binary(max_size=400), st.binary(max_size=400), st.booleans(), st.integers(0, 500))
+def deflated(content: bytes) -> bytes:
+    packer = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    return packer.compress(content) + packer.flush()
+
+
+packed_bytes = st.one_of(
+    st.binary(max_size=400),
+    st.binary(max_size=400).map(deflated),
+    st.builds(lambda content, more: deflated(content) + more, st.binary(max_size=9), st.binary(max_size=9)),
+    st.integers(0, 2 * LIMIT).map(lambda size: deflated(bytes(size))),
+)
+
+
+@settings(max_examples=200)
+@given(packed_bytes, st.just(b"") | packed_bytes, st.booleans(), st.integers(0, 500))
 def test_any_bytes_as_compressed_content(head: bytes, tail: bytes, inline: bool, size: int) -> None:
-    """Unpacked, or an error; and never more than was announced and a piece."""
+    """Unpacked, all of it, or an error; and never more than was announced, or is allowed."""
     incoming = Incoming(LIMIT)
     header = replace(BYTES, compression=DEFLATE, total_length=size or None, inline_content=head if inline else None)
     assembly = incoming.open(packet(header, "ada"), header, NONE)
@@ -114,7 +128,9 @@ def test_any_bytes_as_compressed_content(head: bytes, tail: bytes, inline: bool,
     got = all_of(assembly)
     assert len(got) <= (size or LIMIT)
     if assembly.failure is None:
-        assert got == zlib.decompress(head if inline else head + tail, wbits=-15)
+        unpacker = zlib.decompressobj(wbits=-15)
+        assert got == unpacker.decompress(head if inline else head + tail)
+        assert unpacker.eof and not unpacker.unused_data
 
 
 @dataclass

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from lk_pyodide import RpcError, RpcInvocationData
@@ -209,6 +209,8 @@ async def nothing_runs(*clients: Client) -> None:
     st.sampled_from([0, 1, 2]),
     st.none() | st.sampled_from([0.0, 3.0, 10.0]),
 )
+@example([("x" * 16_000, Work(0.0, "gives"))], [Fate(1, 8.0)], False, 1, None)  # a call's header comes last
+@example([("x" * 16_000, Work(0.0, "gives"))], [Fate()] * 5 + [Fate(1, 8.0)], False, 1, None)  # an answer's does
 def test_an_answer_or_an_error(
     calls: list[tuple[str, Work]],
     fates: list[Fate],
