@@ -63,10 +63,8 @@ def _bombs(topic: str, count: int) -> list[m.PacketValue]:
 async def _attack(mallory: JsPeer) -> None:
     speaks = m.ActiveSpeakerUpdate((m.SpeakerInfo("PA_1", 1.0, True),))
     await _say(mallory, [None, speaks, m.RpcAck("x"), m.RpcResponse("x", payload="forged")], 300)
-    await _say(mallory, [_header(f"open {number}", hostile.KEPT) for number in range(1000)])
+    await _say(mallory, [_header(f"open {number}", hostile.OPEN) for number in range(1000)])
     await _say(mallory, [DataStream.Chunk("none", 7, b"x" * 1000), DataStream.Trailer("none"), m.UserPacket()], 300)
-    await _say(mallory, _bombs(hostile.KEPT, 8))  # refused: there are sixty-four already
-    await _say(mallory, [DataStream.Trailer(f"open {number}") for number in range(MAX_OPEN)])
     await _say(mallory, [*_bombs(hostile.KEPT, 8), *_bombs(hostile.BOMB, 8)])
     calls = [m.RpcRequest(f"{number}", "hang", "x" * 1000, 2**32 - 1, 1) for number in range(500)]
     await _say(mallory, [*calls, *calls, *(m.RpcRequest(f"no {number}", "x", "", 0, 1) for number in range(200))])
@@ -74,7 +72,6 @@ async def _attack(mallory: JsPeer) -> None:
     texts = (_header(f"call {number}", rpc.REQUEST_TOPIC, attributes=unread) for number in range(200))
     await _say(mallory, texts)
     await _say(mallory, [m.UserPacket("PA_1", "py-1", bytes(60_000))], 200)
-    await _say(mallory, [_header(f"open again {number}", hostile.KEPT) for number in range(MAX_OPEN)])
     await _say(mallory, [m.UserPacket(payload=hostile.OVER)])
 
 

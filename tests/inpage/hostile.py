@@ -11,8 +11,8 @@ from typing import Any
 from lk_pyodide import ByteStreamReader, DataReceived, DataStreamError, Event, Room, RpcInvocationData, TextStreamReader
 from tests.inpage import steps
 
-KEPT, BOMB, ALIVE = "kept", "bomb", "alive"
-"""Topics: of streams that are held and not read; of those that are read and thrown away; of an honest one."""
+OPEN, KEPT, BOMB, ALIVE = "open", "kept", "bomb", "alive"
+"""Topics: two of streams that are held and not read; of those that are read and thrown away; of an honest one."""
 OVER = b"that was it"
 
 
@@ -31,7 +31,7 @@ class Endurance:
 
     async def join(self, url: str, token: str) -> None:
         room, me = self.room, self.room.local_participant
-        room.register_text_stream_handler(KEPT, lambda reader, _: self.kept.append(reader))
+        room.register_text_stream_handler(OPEN, lambda reader, _: self.kept.append(reader))
         room.register_byte_stream_handler(KEPT, lambda reader, _: self.kept.append(reader))
         room.register_byte_stream_handler(BOMB, self.throw_away)
         room.register_text_stream_handler(ALIVE, self.take)
