@@ -5,6 +5,7 @@ Everything that users need is here: ``from lk_pyodide import Room, RoomOptions, 
 
 from lk_pyodide import errors, events, local, options, types
 from lk_pyodide._version import __version__
+from lk_pyodide.conversation import Chat, Transcripts
 from lk_pyodide.devices import (
     create_local_audio_track,
     create_local_screen_tracks,
@@ -35,6 +36,7 @@ __all__ = [
     "ByteStreamHandler",
     "ByteStreamReader",
     "ByteStreamWriter",
+    "Chat",
     "Event",
     "EventSource",
     "EventStream",
@@ -61,6 +63,7 @@ __all__ = [
     "TextStreamWriter",
     "Track",
     "TrackPublication",
+    "Transcripts",
     "VideoGrants",
     "__version__",
     "create_local_audio_track",

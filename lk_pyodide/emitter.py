@@ -37,13 +37,17 @@ R = TypeVar("R")
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Event:
-    """Base of all events. The fields are what a handler by name is given, in order."""
+    """Base of all events. The fields are what a handler by name is given, in order.
+
+    The name is that of the class in snake_case, unless the class says another.
+    """
 
     event_name: ClassVar[str] = ""
 
     @classmethod
     def __init_subclass__(cls, **kwargs: object) -> None:
-        cls.event_name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", cls.__name__).lower()
+        if "event_name" not in vars(cls):
+            cls.event_name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", cls.__name__).lower()
 
     @property
     def _weight(self) -> int:
@@ -57,6 +61,10 @@ class Event:
 
 MAX_BACKLOG = 64 * 1024 * 1024
 """Bytes of events that others send at will, for which one handler may be busy; it is not given more meanwhile."""
+OVERHEAD = 4096
+"""Bytes that a task counts for, which handles one."""
+LARGEST = OVERHEAD + 64 * 1024
+"""The same with the largest packet, for events of which nobody measures what is in them."""
 
 
 class _Registration:
@@ -257,7 +265,7 @@ class EventSource(Generic[N]):
         try:
             result = registration(event)
         except (Exception, asyncio.CancelledError) as error:  # nobody cancels what does not wait: it is its own
-            self._tell(event.event_name, error)
+            self._tell_failure(event.event_name, error)
             return
         if inspect.isawaitable(result):
             task = asyncio.ensure_future(_awaited(result))
@@ -269,9 +277,9 @@ class EventSource(Generic[N]):
         self._handler_tasks.discard(task)
         registration.backlog -= event._weight
         if not task.cancelled() and (error := task.exception()) is not None:
-            self._tell(event.event_name, error)
+            self._tell_failure(event.event_name, error)
 
-    def _tell(self, name: str, error: BaseException) -> None:
+    def _tell_failure(self, name: str, error: BaseException) -> None:
         self._failed.log(logging.ERROR, "a handler of %r raised", name, error=error)
 
     def _end_streams(self, error: LiveKitError) -> None:

@@ -19,6 +19,8 @@ The branch says whose fault it was; the class says what happened; ``__cause__`` 
     ├── PublishTrackError                a track could not be published (``status``)
     ├── UnpublishTrackError
     ├── PublishDataError                 a data packet could not be sent
+    │   ├── PublishDTMFError
+    │   └── PublishTranscriptionError
     ├── DataStreamError                  a text or byte stream failed: ``reason`` tells how
     ├── DeadlineExceeded                 took too long (also a ``TimeoutError``)
     ├── BrowserError                     the browser refused or failed: ``name`` is the DOMException's
@@ -49,8 +51,10 @@ __all__ = [
     "NegotiationError",
     "PlaybackError",
     "ProtocolError",
+    "PublishDTMFError",
     "PublishDataError",
     "PublishTrackError",
+    "PublishTranscriptionError",
     "RoomDisconnectedError",
     "RpcError",
     "ServerError",
@@ -191,6 +195,14 @@ class UnpublishTrackError(LiveKitError):
 
 class PublishDataError(LiveKitError):
     """A data packet could not be sent."""
+
+
+class PublishDTMFError(PublishDataError):
+    """A key for a telephone could not be sent."""
+
+
+class PublishTranscriptionError(PublishDataError):
+    """A transcription could not be sent."""
 
 
 class DataStreamError(LiveKitError):

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, Literal, TypeAlias, get_args
+from typing import ClassVar, Final, Literal, TypeAlias, get_args
 
-from lk_pyodide.emitter import Event
+from lk_pyodide.core.packets import MetricsBatch
+from lk_pyodide.emitter import LARGEST, OVERHEAD, Event
 from lk_pyodide.local_track import LocalTrack
 from lk_pyodide.participant import Participant, RemoteParticipant
 from lk_pyodide.publication import LocalTrackPublication, RemoteTrackPublication, TrackPublication
 from lk_pyodide.track import RemoteTrack
 from lk_pyodide.types import (
+    ChatMessage,
     ConnectionQuality,
     ConnectionState,
     DataPacketKind,
@@ -23,6 +25,7 @@ from lk_pyodide.types import (
     ParticipantPermission,
     StreamState,
     SubscriptionError,
+    TranscriptionSegment,
 )
 
 
@@ -41,6 +44,21 @@ class DataPacket:
     kind: DataPacketKind
     participant: RemoteParticipant | None
     topic: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class SipDTMF:
+    """A key that somebody pressed on a telephone.
+
+    Attributes:
+        code: its code (RFC 4733): 0 to 9 as they are, 10 for ``*``, 11 for ``#``.
+        digit: the key.
+        participant: who pressed it; None when it came from the server.
+    """
+
+    code: int
+    digit: str
+    participant: RemoteParticipant | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,8 +291,68 @@ class DataReceived(Event):
 
     @property
     def _weight(self) -> int:
-        """What the packet and a task that handles it occupy."""
-        return len(self.packet.data) + 4096
+        return OVERHEAD + len(self.packet.data)
+
+
+@dataclass(frozen=True, slots=True)
+class DCBufferStatusChanged(Event):
+    """Much of what we send as data waits for the network, or no more."""
+
+    is_low: bool
+    kind: DataPacketKind
+
+
+@dataclass(frozen=True, slots=True)
+class SipDTMFReceived(Event):
+    """A key of a telephone came."""
+
+    sip_dtmf: SipDTMF
+
+    @property
+    def _weight(self) -> int:
+        return LARGEST
+
+
+@dataclass(frozen=True, slots=True)
+class TranscriptionReceived(Event):
+    """Somebody's words came as text, in packets of their own (older agents; newer ones send text streams).
+
+    The participant is whoever spoke, we ourselves perhaps; None for somebody who is not here.
+    """
+
+    segments: list[TranscriptionSegment]
+    participant: Participant | None
+    publication: TrackPublication | None
+
+    @property
+    def _weight(self) -> int:
+        return LARGEST
+
+
+@dataclass(frozen=True, slots=True)
+class ChatMessageReceived(Event):
+    """A chat message came, or is ours."""
+
+    event_name: ClassVar[str] = "chat_message"
+
+    message: ChatMessage
+    participant: Participant | None
+
+    @property
+    def _weight(self) -> int:
+        return LARGEST
+
+
+@dataclass(frozen=True, slots=True)
+class MetricsReceived(Event):
+    """Somebody's measurements came, to those whose token lets them have them."""
+
+    metrics: MetricsBatch
+    participant: Participant | None
+
+    @property
+    def _weight(self) -> int:
+        return LARGEST
 
 
 @dataclass(frozen=True, slots=True)
@@ -324,10 +402,12 @@ EventName: TypeAlias = Literal[
     "active_device_changed",
     "active_speakers_changed",
     "audio_playback_changed",
+    "chat_message",
     "connected",
     "connection_quality_changed",
     "connection_state_changed",
     "data_received",
+    "dc_buffer_status_changed",
     "disconnected",
     "local_track_published",
     "local_track_republished",
@@ -335,6 +415,7 @@ EventName: TypeAlias = Literal[
     "local_track_unpublished",
     "media_devices_changed",
     "media_devices_error",
+    "metrics_received",
     "participant_active",
     "participant_attributes_changed",
     "participant_connected",
@@ -348,6 +429,7 @@ EventName: TypeAlias = Literal[
     "room_metadata_changed",
     "room_updated",
     "signal_reconnecting",
+    "sip_dtmf_received",
     "token_refreshed",
     "track_muted",
     "track_published",
@@ -357,6 +439,7 @@ EventName: TypeAlias = Literal[
     "track_unmuted",
     "track_unpublished",
     "track_unsubscribed",
+    "transcription_received",
     "video_playback_changed",
 ]
 
@@ -374,9 +457,11 @@ class RoomEvent:
     ActiveDeviceChanged: Final = "active_device_changed"
     ActiveSpeakersChanged: Final = "active_speakers_changed"
     AudioPlaybackStatusChanged: Final = "audio_playback_changed"
+    ChatMessage: Final = "chat_message"
     Connected: Final = "connected"
     ConnectionQualityChanged: Final = "connection_quality_changed"
     ConnectionStateChanged: Final = "connection_state_changed"
+    DCBufferStatusChanged: Final = "dc_buffer_status_changed"
     DataReceived: Final = "data_received"
     Disconnected: Final = "disconnected"
     LocalTrackPublished: Final = "local_track_published"
@@ -385,6 +470,7 @@ class RoomEvent:
     LocalTrackUnpublished: Final = "local_track_unpublished"
     MediaDevicesChanged: Final = "media_devices_changed"
     MediaDevicesError: Final = "media_devices_error"
+    MetricsReceived: Final = "metrics_received"
     ParticipantActive: Final = "participant_active"
     ParticipantAttributesChanged: Final = "participant_attributes_changed"
     ParticipantConnected: Final = "participant_connected"
@@ -397,6 +483,7 @@ class RoomEvent:
     RecordingStatusChanged: Final = "recording_status_changed"
     RoomMetadataChanged: Final = "room_metadata_changed"
     SignalReconnecting: Final = "signal_reconnecting"
+    SipDTMFReceived: Final = "sip_dtmf_received"
     TrackMuted: Final = "track_muted"
     TrackPublished: Final = "track_published"
     TrackStreamStateChanged: Final = "track_stream_state_changed"
@@ -405,6 +492,7 @@ class RoomEvent:
     TrackUnmuted: Final = "track_unmuted"
     TrackUnpublished: Final = "track_unpublished"
     TrackUnsubscribed: Final = "track_unsubscribed"
+    TranscriptionReceived: Final = "transcription_received"
     VideoPlaybackStatusChanged: Final = "video_playback_changed"
 
 
@@ -412,9 +500,11 @@ __all__ = [
     "ActiveDeviceChanged",
     "ActiveSpeakersChanged",
     "AudioPlaybackChanged",
+    "ChatMessageReceived",
     "Connected",
     "ConnectionQualityChanged",
     "ConnectionStateChanged",
+    "DCBufferStatusChanged",
     "DataPacket",
     "DataReceived",
     "Disconnected",
@@ -425,6 +515,8 @@ __all__ = [
     "LocalTrackUnpublished",
     "MediaDevicesChanged",
     "MediaDevicesError",
+    "MetricsBatch",
+    "MetricsReceived",
     "ParticipantActive",
     "ParticipantAttributesChanged",
     "ParticipantConnected",
@@ -439,6 +531,8 @@ __all__ = [
     "RoomMetadataChanged",
     "RoomUpdated",
     "SignalReconnecting",
+    "SipDTMF",
+    "SipDTMFReceived",
     "TokenRefreshed",
     "TrackMuted",
     "TrackPublished",
@@ -448,6 +542,7 @@ __all__ = [
     "TrackUnmuted",
     "TrackUnpublished",
     "TrackUnsubscribed",
+    "TranscriptionReceived",
     "VideoPlaybackChanged",
 ]
 

@@ -8,9 +8,10 @@ from typing import Any, TypeVar, overload
 from lk_pyodide import local_profile as profile
 from lk_pyodide import outgoing_streams as outgoing
 from lk_pyodide.core import streams
-from lk_pyodide.core.messages import DataPacket, ParticipantInfo, UserPacket
+from lk_pyodide.core.messages import ParticipantInfo
 from lk_pyodide.errors import ConnectionLostError, LiveKitError, UsageError
 from lk_pyodide.local_capture import LocalCapture
+from lk_pyodide.local_data import LocalData
 from lk_pyodide.local_publishing import LocalPublisher
 from lk_pyodide.local_track import LocalTrack
 from lk_pyodide.options import (
@@ -25,7 +26,7 @@ from lk_pyodide.ports import RoomPort
 from lk_pyodide.publication import LocalTrackPublication
 from lk_pyodide.rpc import Rpc, RpcHandler
 from lk_pyodide.session.tasks import TaskSet
-from lk_pyodide.types import ByteStreamInfo, DataPacketKind, TextStreamInfo, TrackSource
+from lk_pyodide.types import ByteStreamInfo, ChatMessage, TextStreamInfo, TrackSource, Transcription
 
 __all__ = ["LocalParticipant"]
 
@@ -41,8 +42,9 @@ class LocalParticipant(Publishing[LocalTrackPublication]):
         self._publisher = LocalPublisher(room, self, self._track_ended)
         self._capture = LocalCapture(room, self, self._publisher, self._tasks)
         self._profile = profile.LocalProfile(room, self)
+        self._data = LocalData(room, self, lambda: self._info)
         self._streams = OutgoingStreams(room, lambda: self._info)
-        self._rpc = Rpc(room, lambda: self.identity, self._streams)
+        self._rpc = Rpc(room, lambda: self._info, self._streams)
 
     # -- camera, microphone, screen --
 
@@ -168,15 +170,47 @@ class LocalParticipant(Publishing[LocalTrackPublication]):
 
         Raises:
             UsageError: the payload, or an argument, cannot be sent.
+            PublishDataError: it is too large, we may not send, or it could not be sent.
+            UnexpectedConnectionState: the room is not connected.
+        """
+        await self._data.publish(payload, reliable=reliable, destination_identities=destination_identities, topic=topic)
+
+    async def publish_dtmf(self, *, code: int, digit: str) -> None:
+        """Press a key for a telephone that takes part.
+
+        Args:
+            code: the key's code (RFC 4733): 0 to 9 as they are, 10 for ``*``, 11 for ``#``.
+            digit: the key.
+
+        Raises:
+            PublishDTMFError: it could not be sent.
+        """
+        await self._data.publish_dtmf(code, digit)
+
+    async def publish_transcription(self, transcription: Transcription) -> None:
+        """Send somebody's words as text, to clients that take packets of transcription.
+
+        Newer ones read text streams of topic ``lk.transcription``.
+
+        Raises:
+            PublishTranscriptionError: it could not be sent.
+        """
+        await self._data.publish_transcription(transcription)
+
+    async def send_chat_message(self, text: str) -> ChatMessage:
+        """Send a chat message as a packet, as livekit-client does; ``chat_message`` tells it, here too.
+
+        Agents and LiveKit's components read text streams of topic ``lk.chat``: see :class:`Chat` for those.
+
+        Raises:
             PublishDataError: it is too large, or could not be sent.
             UnexpectedConnectionState: the room is not connected.
         """
-        destinations = outgoing.destinations(destination_identities)
-        data = streams.encoded(payload) if isinstance(payload, str) else outgoing.bytes_of(payload)
-        await self._room.wait_connected()
-        user = UserPacket(self.sid, self.identity, data, destinations, topic or None)
-        kind = DataPacketKind.RELIABLE if reliable else DataPacketKind.LOSSY
-        await self._room.session.send_packet(DataPacket(user, kind, self.identity, destinations))
+        return await self._data.send_chat_message(text)
+
+    async def edit_chat_message(self, text: str, original: ChatMessage) -> ChatMessage:
+        """Put another text in place of a chat message's; otherwise as :meth:`send_chat_message`."""
+        return await self._data.edit_chat_message(text, original)
 
     # -- streams --
 

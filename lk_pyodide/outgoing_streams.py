@@ -17,6 +17,7 @@ from lk_pyodide.core.messages import DataPacket, ParticipantInfo
 from lk_pyodide.errors import (
     DataStreamError,
     LiveKitError,
+    PublishDataError,
     RoomDisconnectedError,
     UnexpectedConnectionState,
     UsageError,
@@ -49,6 +50,16 @@ def destinations(identities: Identities) -> tuple[str, ...]:
     if isinstance(identities, str):
         raise UsageError("destination_identities is a list of identities, not one string")
     return tuple(identities or ())
+
+
+def check_may_send(me: ParticipantInfo) -> None:
+    """See to it that the server passes on what we send: it drops without a word what we may not.
+
+    Raises:
+        PublishDataError: our token does not allow it.
+    """
+    if me.permission is not None and not me.permission.can_publish_data:
+        raise PublishDataError("the token does not let us send data (can_publish_data)")
 
 
 class _Line:
@@ -207,6 +218,7 @@ class OutgoingStreams:
     async def _address(self, identities: Identities) -> core.Address:
         chosen = destinations(identities)
         await self._room.wait_connected()
+        check_may_send(self._me())
         return core.Address(self._me().identity, chosen)
 
     async def send_text(

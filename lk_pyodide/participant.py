@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Generic, TypeVar
 
+from lk_pyodide.core.conversation import AGENT_STATE
 from lk_pyodide.core.messages import ParticipantInfo
 from lk_pyodide.ports import RoomPort
 from lk_pyodide.publication import RemoteTrackPublication, TrackPublication
@@ -87,6 +88,14 @@ class Participant(ABC):
         """Whether it is a program that takes part."""
         permission = self._info.permission
         return self.kind == ParticipantKind.AGENT or (permission is not None and permission.agent)
+
+    @property
+    def agent_state(self) -> str:
+        """What an agent is doing: ``initializing``, ``idle``, ``listening``, ``thinking`` or ``speaking``, as it says.
+
+        Empty for who does not say, or is no agent. ``participant_attributes_changed`` tells that it is new.
+        """
+        return self._info.attributes.get(AGENT_STATE, "") if self.is_agent else ""
 
     @property
     def joined_at(self) -> datetime | None:

@@ -25,7 +25,7 @@ from lk_pyodide.options import RoomOptions
 from lk_pyodide.participant import Participant, RemoteParticipant
 from lk_pyodide.publication import LocalTrackPublication, TrackPublication
 from lk_pyodide.token_source import TokenSource
-from lk_pyodide.types import ConnectErrorReason, ConnectionState, DisconnectReason, TokenSourceResponse
+from lk_pyodide.types import ChatMessage, ConnectErrorReason, ConnectionState, DisconnectReason, TokenSourceResponse
 
 if TYPE_CHECKING:
     from lk_pyodide.session.session import Session
@@ -181,6 +181,10 @@ class RoomContext:
         """We muted or unmuted a track."""
         event = ev.TrackMuted if publication.muted else ev.TrackUnmuted
         self.emit(event(participant, publication))
+
+    def chat_message_sent(self, participant: Participant, message: ChatMessage) -> None:
+        """We sent a chat message."""
+        self.emit(ev.ChatMessageReceived(message, participant))
 
     def media_devices_error(self, error: Exception, kind: str | None) -> None:
         """A device could not be used."""

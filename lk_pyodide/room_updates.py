@@ -13,7 +13,6 @@ from lk_pyodide import events as ev
 from lk_pyodide.browser.api import TrackArrival
 from lk_pyodide.core import messages as m
 from lk_pyodide.core import roster
-from lk_pyodide.core.stream_messages import DataStream
 from lk_pyodide.core.subscription import ARRIVAL_PATIENCE, MediaOwner
 from lk_pyodide.emitter import Event
 from lk_pyodide.local_participant import LocalParticipant
@@ -22,6 +21,7 @@ from lk_pyodide.participant import Participant, RemoteParticipant
 from lk_pyodide.ports import PlaybackPort
 from lk_pyodide.publication import RemoteTrackPublication
 from lk_pyodide.room_context import RoomContext
+from lk_pyodide.room_data import RoomData
 from lk_pyodide.track import RemoteAudioTrack, RemoteTrack, RemoteVideoTrack
 from lk_pyodide.types import (
     ConnectionQuality,
@@ -75,6 +75,7 @@ class RoomUpdates:
         self._auto_subscribe = auto_subscribe
         self._roster = roster.Roster()
         self._waiting: list[_Arrival] = []
+        self._data = RoomData(room, local, self._speakers_listed)
 
     # -- the beginning and the end --
 
@@ -168,21 +169,11 @@ class RoomUpdates:
 
     def on_packet(self, packet: m.DataPacket) -> None:
         """Take a data packet."""
-        match packet.value:
-            case m.UserPacket() as user:
-                identity = packet.participant_identity or user.participant_identity
-                kind = packet.kind if isinstance(packet.kind, DataPacketKind) else DataPacketKind.RELIABLE
-                sender = self._remotes.get(identity)
-                self._emit(ev.DataReceived(ev.DataPacket(user.payload, kind, sender, user.topic)))
-            case m.ActiveSpeakerUpdate() as update if not packet.participant_sid and not packet.participant_identity:
-                # Who speaks is the server's to say, which passes on what others say of it.
-                self._speakers_listed(update.speakers)
-            case m.RpcRequest() | m.RpcAck() | m.RpcResponse() as value:
-                self._local._rpc.on_packet(packet.participant_identity, value)
-            case DataStream.Header() | DataStream.Chunk() | DataStream.Trailer() as value:
-                self._room.streams.on_packet(packet, value)
-            case _:
-                _log.debug("ignored a data packet of an unknown kind")
+        self._data.on_packet(packet)
+
+    def on_buffer_status(self, kind: DataPacketKind, *, is_low: bool) -> None:
+        """There is room again to send data, or little is left."""
+        self._emit(ev.DCBufferStatusChanged(is_low, kind))
 
     def on_token(self, token: str) -> None:
         """The server gave us a newer token; the session keeps it."""

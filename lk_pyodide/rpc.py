@@ -13,13 +13,13 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from lk_pyodide.core import rpc as core
-from lk_pyodide.core.messages import DataPacket, PacketValue, RpcAck, RpcRequest, RpcResponse
+from lk_pyodide.core.messages import DataPacket, PacketValue, ParticipantInfo, RpcAck, RpcRequest, RpcResponse
 from lk_pyodide.core.reassembly import MAX_PAYLOAD, budget
 from lk_pyodide.core.rpc import Code
 from lk_pyodide.errors import DataStreamError, LiveKitError, RoomDisconnectedError, RpcError, UsageError
 from lk_pyodide.incoming_streams import TextStreamReader
 from lk_pyodide.logging import Tally, get_logger
-from lk_pyodide.outgoing_streams import OutgoingStreams, text_info
+from lk_pyodide.outgoing_streams import OutgoingStreams, check_may_send, text_info
 from lk_pyodide.ports import RoomPort
 from lk_pyodide.session.tasks import TaskSet
 
@@ -63,13 +63,13 @@ class Rpc:
 
     Args:
         room: our room.
-        identity: tells who we are.
+        me: what the server says of us.
         streams: sends what goes as a text.
     """
 
-    def __init__(self, room: RoomPort, identity: Callable[[], str], streams: OutgoingStreams) -> None:
+    def __init__(self, room: RoomPort, me: Callable[[], ParticipantInfo], streams: OutgoingStreams) -> None:
         self._room = room
-        self._identity = identity
+        self._me = me
         self._streams = streams
         self._handlers: dict[str, RpcHandler] = {}
         self._calls: dict[str, _Call] = {}
@@ -116,8 +116,9 @@ class Rpc:
             call.forget()
 
     async def _send(self, destination: str, value: PacketValue) -> None:
-        packet = DataPacket(value, participant_identity=self._identity(), destination_identities=(destination,))
+        packet = DataPacket(value, participant_identity=self._me().identity, destination_identities=(destination,))
         async with _sending():
+            check_may_send(self._me())
             await self._room.session.send_packet(packet)
 
     async def _send_text(self, destination: str, topic: str, text: str, attributes: Mapping[str, str]) -> None:

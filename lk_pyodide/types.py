@@ -6,13 +6,15 @@ Integers are those of ``livekit.rtc`` (LiveKit's Python SDK), which differ from 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import IntEnum, StrEnum
 from typing import NamedTuple, TypeVar
 
 __all__ = [
     "ByteStreamInfo",
+    "ChatMessage",
     "ConnectErrorReason",
     "ConnectionQuality",
     "ConnectionState",
@@ -33,6 +35,8 @@ __all__ = [
     "TokenSourceResponse",
     "TrackKind",
     "TrackSource",
+    "Transcription",
+    "TranscriptionSegment",
     "VideoCodec",
     "VideoQuality",
 ]
@@ -379,3 +383,60 @@ class ByteStreamInfo(StreamInfo):
     """
 
     name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TranscriptionSegment:
+    """A piece of what somebody said, as text. One that is not final is followed by another of the same id.
+
+    Attributes:
+        id: unique.
+        text: what was said, or as much of it as is understood.
+        start_time: milliseconds into the speaker's sound.
+        end_time: the same.
+        language: its code, such as ``de``.
+        final: whether it stays as it is.
+        first_received_time: when something of this id came first; None for a segment of our own.
+        last_received_time: when this came.
+    """
+
+    id: str
+    text: str
+    start_time: int = 0
+    end_time: int = 0
+    language: str = ""
+    final: bool = True
+    first_received_time: datetime | None = field(default=None, compare=False)
+    last_received_time: datetime | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Transcription:
+    """What somebody said, as text.
+
+    Attributes:
+        participant_identity: who said it.
+        track_sid: in which track.
+        segments: what was said.
+    """
+
+    participant_identity: str
+    track_sid: str
+    segments: Sequence[TranscriptionSegment]
+
+
+@dataclass(frozen=True, slots=True)
+class ChatMessage:
+    """A message of a chat.
+
+    Attributes:
+        id: unique; a later message of the same id takes its place.
+        timestamp: when it was written, in milliseconds since 1970.
+        message: the text.
+        edit_timestamp: when it was changed, the same; None if it never was.
+    """
+
+    id: str
+    timestamp: int
+    message: str
+    edit_timestamp: int | None = None

@@ -23,14 +23,14 @@ LAYERS: tuple[tuple[frozenset[str], ...], ...] = (
     (
         frozenset(
             {"ports", "track", "local_track", "publication", "participant", "local_participant", "devices"}
-            | {"local_capture", "local_profile", "local_publishing", "places"}
+            | {"local_capture", "local_data", "local_profile", "local_publishing", "places"}
             | {"incoming_streams", "outgoing_streams", "stream_sources", "rpc", "frames", "e2ee", "token_source"}
         ),
     ),
     (frozenset({"events"}),),
-    (frozenset({"jupyter", "playback", "room_context", "room_updates"}),),
+    (frozenset({"jupyter", "playback", "room_context", "room_data", "room_updates"}),),
     (frozenset({"room"}),),
-    (frozenset({"__init__", "__main__", "testing", "local", "ui"}),),
+    (frozenset({"__init__", "__main__", "conversation", "testing", "local", "ui"}),),
 )
 """From low to high. The groups within a layer are blind to one another; within a group everyone may see everyone."""
 NOUNS = 3

@@ -29,8 +29,8 @@ MODULES = [
 INTERNAL = {
     f"lk_pyodide.{name}"
     for name in (
-        "jupyter local_capture local_profile local_publishing places playback ports room_context room_updates "
-        "stream_sources"
+        "jupyter local_capture local_data local_profile local_publishing places playback ports room_context room_data "
+        "room_updates stream_sources"
     ).split()
 }
 """Modules that users have no business with."""
@@ -47,7 +47,8 @@ CONTRACT = {
         TrackSubscribed ParticipantConnected Disconnected DataPacket create_local_tracks set_log_level
         RpcInvocationData TokenSource TokenSourceFetchOptions TokenSourceResponse TokenSourceError TextStreamReader
         TextStreamWriter ByteStreamReader ByteStreamWriter TextStreamInfo ByteStreamInfo DataStreamError
-        DataStreamErrorReason DataStreamOptions""",
+        DataStreamErrorReason DataStreamOptions ChatMessage Transcription TranscriptionSegment SipDTMF
+        PublishDTMFError PublishTranscriptionError Chat Transcripts""",
     "Room": """on once off wait_for events connect disconnect prepare_connection name state connection_state isconnected
         sid get_sid metadata local_participant remote_participants get_local_devices get_active_device
         switch_active_device can_playback_audio
@@ -55,7 +56,8 @@ CONTRACT = {
         num_publishers is_recording server_info __aenter__ __aexit__ register_text_stream_handler
         unregister_text_stream_handler register_byte_stream_handler unregister_byte_stream_handler""",
     "LocalParticipant": """enable_camera_and_microphone set_camera_enabled set_microphone_enabled
-        set_screen_share_enabled publish_track unpublish_track publish_data set_name set_metadata set_attributes
+        set_screen_share_enabled publish_track unpublish_track publish_data publish_dtmf publish_transcription
+        send_chat_message edit_chat_message set_name set_metadata set_attributes
         register_rpc_method unregister_rpc_method perform_rpc send_text stream_text send_bytes stream_bytes
         send_file""",
     "TextStreamReader": "info read_all progress close aclose __aiter__ __anext__",
@@ -77,6 +79,8 @@ PROMISED = [
 
 # All that users see of the nouns, in completion say. A class has what its bases have, too.
 VISIBLE = {
+    "Chat": "close messages send",
+    "Transcripts": "close segments send",
     "EventSource": "on once off wait_for events",
     "Room": """active_speakers can_playback_audio can_playback_video connect connection_state disconnect
         get_active_device get_local_devices get_participant_by_identity get_sid is_recording isconnected
@@ -84,15 +88,15 @@ VISIBLE = {
         register_byte_stream_handler register_text_stream_handler remote_participants server_info sid signal_rtt
         start_audio start_video state switch_active_device unregister_byte_stream_handler
         unregister_text_stream_handler""",
-    "Participant": """attributes audio_level connection_quality disconnect_reason get_track_publication
+    "Participant": """agent_state attributes audio_level connection_quality disconnect_reason get_track_publication
         get_track_publication_by_name identity is_active is_agent is_camera_enabled is_microphone_enabled
         is_screen_share_enabled is_speaking joined_at kind last_spoke_at metadata name permissions sid state
         track_publications""",
     "Publishing": "audio_track_publications video_track_publications",
-    "LocalParticipant": """create_tracks enable_camera_and_microphone perform_rpc publish_data publish_track
-        register_rpc_method send_bytes send_file send_text set_attributes set_camera_enabled set_metadata
-        set_microphone_enabled set_name set_screen_share_enabled stream_bytes stream_text unpublish_track
-        unregister_rpc_method""",
+    "LocalParticipant": """create_tracks edit_chat_message enable_camera_and_microphone perform_rpc publish_data
+        publish_dtmf publish_track publish_transcription register_rpc_method send_bytes send_chat_message send_file
+        send_text set_attributes set_camera_enabled set_metadata set_microphone_enabled set_name
+        set_screen_share_enabled stream_bytes stream_text unpublish_track unregister_rpc_method""",
     "RemoteParticipant": "",
     "TrackPublication": """dimensions encryption_type height is_muted kind mime_type muted name sid simulcasted source
         track track_info track_sid width""",
@@ -197,9 +201,10 @@ FOR_OUR_OWN_USE = {
     "lk_pyodide.devices": {"get_local_devices", "start_screen_capture"},
     "lk_pyodide.incoming_streams": {"IncomingStreams", "StreamReader", "Topics"},
     "lk_pyodide.local_track": {"wrap"},
+    "lk_pyodide.logging": {"Tally"},
     "lk_pyodide.options": {"merged"},
     "lk_pyodide.outgoing_streams": {"OutgoingStreams", "StreamWriter", "byte_info", "bytes_of"}
-    | {"destinations", "text_info"},
+    | {"check_may_send", "destinations", "text_info"},
     "lk_pyodide.participant": {"Publishing"},
     "lk_pyodide.rpc": {"Rpc"},
     "lk_pyodide.types": {"member"},

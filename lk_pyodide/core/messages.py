@@ -28,10 +28,26 @@ from lk_pyodide.core.models import (
     TrackInfo,
     VideoLayer,
 )
-from lk_pyodide.core.stream_messages import DataStream
+from lk_pyodide.core.packets import (
+    ActiveSpeakerUpdate,
+    ChatMessage,
+    DataPacket,
+    EventMetric,
+    MetricSample,
+    MetricsBatch,
+    PacketValue,
+    RpcAck,
+    RpcError,
+    RpcRequest,
+    RpcResponse,
+    SipDTMF,
+    TimeSeriesMetric,
+    Transcription,
+    TranscriptionSegment,
+    UserPacket,
+)
 from lk_pyodide.types import (
     ConnectionQuality,
-    DataPacketKind,
     DisconnectReason,
     EncryptionType,
     ServerInfo,
@@ -41,19 +57,35 @@ from lk_pyodide.types import (
     TrackSource,
 )
 
-__all__ = [  # besides what is here: the models
+__all__ = [  # besides what is here: the models and the packets
+    "ActiveSpeakerUpdate",
     "AudioTrackFeature",
     "Capability",
+    "ChatMessage",
     "ClientConfigSetting",
     "ClientConfiguration",
     "ClientInfo",
     "Codec",
+    "DataPacket",
     "DataTrackInfo",
+    "EventMetric",
+    "MetricSample",
+    "MetricsBatch",
+    "PacketValue",
     "ParticipantInfo",
     "Room",
+    "RpcAck",
+    "RpcError",
+    "RpcRequest",
+    "RpcResponse",
     "SimulcastCodecInfo",
+    "SipDTMF",
     "SpeakerInfo",
+    "TimeSeriesMetric",
     "TrackInfo",
+    "Transcription",
+    "TranscriptionSegment",
+    "UserPacket",
     "VideoLayer",
 ]
 
@@ -488,75 +520,3 @@ ServerMessage: TypeAlias = (
     | DataTrackSubscriberHandles
     | RefreshToken
 )
-
-
-# -- data channels -----------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class UserPacket:
-    participant_sid: str = ""
-    participant_identity: str = ""
-    payload: bytes = b""
-    destination_identities: tuple[str, ...] = ()
-    topic: str | None = None
-    id: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ActiveSpeakerUpdate:
-    speakers: tuple[SpeakerInfo, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class RpcRequest:
-    id: str = ""
-    method: str = ""
-    payload: str = ""
-    response_timeout_ms: int = 0
-    version: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class RpcAck:
-    request_id: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class RpcError:
-    code: int = 0
-    message: str = ""
-    data: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class RpcResponse:
-    """With a payload, or with an error."""
-
-    request_id: str = ""
-    payload: str | None = None
-    error: RpcError | None = None
-
-
-PacketValue: TypeAlias = (
-    UserPacket
-    | ActiveSpeakerUpdate
-    | RpcRequest
-    | RpcAck
-    | RpcResponse
-    | DataStream.Header
-    | DataStream.Chunk
-    | DataStream.Trailer
-)
-
-
-@dataclass(frozen=True, slots=True)
-class DataPacket:
-    """``value`` is None for a kind of packet that this version does not know."""
-
-    value: PacketValue | None = None
-    kind: DataPacketKind | int = DataPacketKind.RELIABLE
-    participant_identity: str = ""
-    destination_identities: tuple[str, ...] = ()
-    sequence: int = 0
-    participant_sid: str = ""

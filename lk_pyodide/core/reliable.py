@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from lk_pyodide.core.messages import DataPacket
 from lk_pyodide.types import DataPacketKind
 
@@ -14,16 +12,20 @@ MAX_PACKET_SIZE = 64_000
 """Bytes of an encoded packet that every browser and the server pass on."""
 
 
+SEQUENCE_SIZE = 7
+"""Bytes that the number of a reliable packet takes of those, at most."""
+
+
 class ReliableSequence:
     """Numbers outgoing reliable packets, from 1."""
 
     def __init__(self) -> None:
         self._last = 0
 
-    def stamp(self, packet: DataPacket) -> DataPacket:
-        """Give a packet the next number."""
+    def next(self) -> int:
+        """The next number."""
         self._last += 1
-        return replace(packet, sequence=self._last)
+        return self._last
 
 
 class DuplicateFilter:

@@ -9,19 +9,17 @@ from __future__ import annotations
 import base64
 import dataclasses
 import gzip
-import types
 import typing
 import zlib
-from collections.abc import Callable, Iterator, Mapping
-from enum import IntEnum
+from collections.abc import Iterator
 from functools import cache
 from importlib import resources
 from typing import Any, TypeVar
 
+from lk_pyodide.core import fields, hot_packets
 from lk_pyodide.core import messages as m
 from lk_pyodide.core.stream_messages import DataStream
-from lk_pyodide.errors import ProtocolError, UsageError
-from lk_pyodide.types import DataPacketKind, ParticipantKind, StreamState, TrackKind
+from lk_pyodide.errors import ProtocolError
 
 T = TypeVar("T")
 
@@ -71,6 +69,10 @@ _RESPONSES: dict[str, type[m.ServerMessage]] = {
 _PACKETS: dict[str, type[m.PacketValue]] = {
     "user": m.UserPacket,
     "speaker": m.ActiveSpeakerUpdate,
+    "sip_dtmf": m.SipDTMF,
+    "transcription": m.Transcription,
+    "metrics": m.MetricsBatch,
+    "chat_message": m.ChatMessage,
     "rpc_request": m.RpcRequest,
     "rpc_ack": m.RpcAck,
     "rpc_response": m.RpcResponse,
@@ -80,16 +82,9 @@ _PACKETS: dict[str, type[m.PacketValue]] = {
 }
 _PACKET_FIELDS = {cls: name for name, cls in _PACKETS.items()}
 
-# Enums whose integers on the wire are not livekit.rtc's: wire → ours.
-_RENUMBERED: dict[type[IntEnum], dict[int, int]] = {
-    TrackKind: {0: TrackKind.AUDIO, 1: TrackKind.VIDEO, 2: TrackKind.UNKNOWN},
-    StreamState: {0: StreamState.ACTIVE, 1: StreamState.PAUSED},
-    DataPacketKind: {0: DataPacketKind.RELIABLE, 1: DataPacketKind.LOSSY},
-    ParticipantKind: {0: 0, 1: 1, 2: 2, 3: 3, 4: 4, 7: ParticipantKind.CONNECTOR, 8: ParticipantKind.BRIDGE},
-}
-
 _JOIN_TAG = 1 << 3 | 2  # SignalResponse.join
 _OTHERS_TAG = 3 << 3 | 2  # JoinResponse.other_participants
+_SEQUENCE_TAG = bytes([0x80, 0x01])  # DataPacket.sequence: field 16, a varint
 _GZIP = 1  # WrappedJoinRequest.Compression
 _GZIP_FROM = 512
 """Bytes from which a join request is worth compressing (a first offer is 6-10 kB)."""
@@ -114,7 +109,7 @@ def encode_request(message: m.ClientMessage) -> bytes:
         name = message.type if isinstance(message, m.SessionDescription) else _REQUEST_FIELDS[type(message)]
         field = getattr(request, name)
         field.SetInParent()
-        _fill(field, message)
+        fields.fill(field, message)
     return _serialize(request)
 
 
@@ -125,10 +120,10 @@ def decode_request(data: bytes) -> m.ClientMessage | None:
     if name == "ping":
         return m.LegacyPing(request.ping)
     if name in ("offer", "answer"):
-        return _read(getattr(request, name), m.SessionDescription)
+        return fields.read(getattr(request, name), m.SessionDescription)
     for cls, field in _REQUEST_FIELDS.items():
         if field == name:
-            return typing.cast(m.ClientMessage, _read(getattr(request, name), cls))
+            return typing.cast(m.ClientMessage, fields.read(getattr(request, name), cls))
     return None
 
 
@@ -151,7 +146,7 @@ def decode_response(data: bytes) -> m.ServerMessage | None:
     if name == "join":  # not the first field: no server writes that, but it is a join
         return _decode_join(_serialize(response.join))
     cls = _RESPONSES.get(name or "")
-    return _read(getattr(response, name), cls) if cls is not None else None
+    return fields.read(getattr(response, name), cls) if cls is not None else None
 
 
 def encode_response(message: m.ServerMessage, others: typing.Iterable[m.ParticipantInfo] = ()) -> bytes:
@@ -160,9 +155,9 @@ def encode_response(message: m.ServerMessage, others: typing.Iterable[m.Particip
     if isinstance(message, m.RefreshToken):
         response.refresh_token = message.token
     elif isinstance(message, m.JoinResponse):
-        _fill(response.join, dataclasses.replace(message, other_participants=()))
+        fields.fill(response.join, dataclasses.replace(message, other_participants=()))
         for other in others:
-            _fill(response.join.other_participants.add(), other)
+            fields.fill(response.join.other_participants.add(), other)
         response.join.SetInParent()
     else:
         name = (
@@ -171,13 +166,13 @@ def encode_response(message: m.ServerMessage, others: typing.Iterable[m.Particip
             else next(field for field, cls in _RESPONSES.items() if cls is type(message))
         )
         getattr(response, name).SetInParent()
-        _fill(getattr(response, name), message)
+        fields.fill(getattr(response, name), message)
     return _serialize(response)
 
 
 def decode_participant(data: m.EncodedParticipant) -> m.ParticipantInfo:
     """Decode one of ``JoinResponse.other_participants``."""
-    return _read(_parse("ParticipantInfo", data), m.ParticipantInfo)
+    return fields.read(_parse("ParticipantInfo", data), m.ParticipantInfo)
 
 
 def encode_join_request(request: m.JoinRequest) -> str:
@@ -186,7 +181,7 @@ def encode_join_request(request: m.JoinRequest) -> str:
     base64url *with* padding of a WrappedJoinRequest: the server decodes with Go's ``base64.URLEncoding``.
     """
     inner = _message_class("JoinRequest")()
-    _fill(inner, request)
+    fields.fill(inner, request)
     payload = _serialize(inner)
     wrapped = _message_class("WrappedJoinRequest")()
     wrapped.compression = _GZIP if len(payload) >= _GZIP_FROM else 0
@@ -205,7 +200,7 @@ def decode_join_request(parameter: str) -> m.JoinRequest:
         data = _inflate(wrapped.join_request) if wrapped.compression == _GZIP else wrapped.join_request
     except (ValueError, zlib.error) as error:
         raise ProtocolError("the join request is not valid") from error
-    return _read(_parse("JoinRequest", data), m.JoinRequest)
+    return fields.read(_parse("JoinRequest", data), m.JoinRequest)
 
 
 def _inflate(data: bytes) -> bytes:
@@ -223,13 +218,28 @@ def _inflate(data: bytes) -> bytes:
 
 def encode_packet(packet: m.DataPacket) -> bytes:
     """Encode a ``livekit.DataPacket``."""
+    data = hot_packets.encode(packet)
+    return data if data is not None else _encode_packet(packet)
+
+
+def _encode_packet(packet: m.DataPacket) -> bytes:
     out = _message_class("DataPacket")()
-    _fill(out, packet, skip="value")
+    fields.fill(out, packet)
     if packet.value is not None:
         field = getattr(out, _PACKET_FIELDS[type(packet.value)])
         field.SetInParent()
-        _fill(field, packet.value)
+        fields.fill(field, packet.value)
     return _serialize(out)
+
+
+def numbered_packet(data: bytes, sequence: int) -> bytes:
+    """An encoded packet with its number, ``DataPacket.sequence``: a field may come anywhere in a message."""
+    number = bytearray(_SEQUENCE_TAG)
+    while sequence > 0x7F:
+        number.append(sequence & 0x7F | 0x80)
+        sequence >>= 7
+    number.append(sequence)
+    return data + number
 
 
 def decode_packet(data: bytes) -> m.DataPacket:
@@ -238,10 +248,15 @@ def decode_packet(data: bytes) -> m.DataPacket:
     Raises:
         ProtocolError: the bytes are no DataPacket.
     """
+    packet = hot_packets.decode(data)
+    return packet if packet is not None else _decode_packet(data)
+
+
+def _decode_packet(data: bytes) -> m.DataPacket:
     packet = _parse("DataPacket", data)
     cls = _PACKETS.get(packet.WhichOneof("value") or "")
-    value = _read(getattr(packet, _PACKET_FIELDS[cls]), cls) if cls is not None else None
-    return dataclasses.replace(_read(packet, m.DataPacket), value=value)
+    value = fields.read(getattr(packet, _PACKET_FIELDS[cls]), cls) if cls is not None else None
+    return dataclasses.replace(fields.read(packet, m.DataPacket), value=value)
 
 
 def readdress_packet(data: bytes, identity: str, sid: str, *, is_reliable: bool) -> bytes:
@@ -269,7 +284,7 @@ def _decode_join(data: bytes) -> m.JoinResponse:
             others.append(m.EncodedParticipant(data[body:end]))
         else:
             rest += data[start:end]
-    join = _read(_parse("JoinResponse", bytes(rest)), m.JoinResponse)
+    join = fields.read(_parse("JoinResponse", bytes(rest)), m.JoinResponse)
     return dataclasses.replace(join, other_participants=tuple(others))
 
 
@@ -310,129 +325,6 @@ def _varint(data: bytes, place: int) -> tuple[int, int]:
         if byte < 0x80:
             return value, place + count + 1
     raise ProtocolError("a protobuf message is cut short")
-
-
-# -- dataclass ↔ protobuf ----------------------------------------------------------------------------------------------
-
-
-def _read(source: Any, cls: type[T]) -> T:
-    """Make a ``cls`` of a protobuf message; fields that are not set keep their defaults."""
-    plan = _plan(typing.cast(typing.Hashable, cls))
-    values: dict[str, Any] = {}
-    for descriptor, value in source.ListFields():
-        read = plan.get(descriptor.name)
-        if read is not None:
-            values[descriptor.name] = read.decode(value)
-    return cls(**values)
-
-
-def _fill(target: Any, message: Any, skip: str = "") -> None:
-    """Copy a dataclass into a protobuf message."""
-    for name, codec in _plan(typing.cast(typing.Hashable, type(message))).items():
-        value = getattr(message, name)
-        if name == skip or value is None:
-            continue
-        try:
-            codec.fill(target, name, value)
-        except (ValueError, TypeError) as error:
-            raise UsageError(f"{type(message).__name__}.{name} cannot be sent: {error}") from error
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class _FieldCodec:
-    decode: Callable[[Any], Any]
-    fill: Callable[[Any, str, Any], None]
-
-
-@cache
-def _plan(cls: Any) -> dict[str, _FieldCodec]:
-    hints = typing.get_type_hints(cls)
-    return {field.name: _field_codec(hints[field.name]) for field in dataclasses.fields(cls) if field.name != "value"}
-
-
-def _field_codec(hint: Any) -> _FieldCodec:
-    origin = typing.get_origin(hint)
-    if origin is tuple:
-        return _repeated_codec(typing.get_args(hint)[0])
-    if origin is not None and isinstance(origin, type) and issubclass(origin, Mapping):
-        return _map_codec(typing.get_args(hint)[1])
-    kind: Any = _principal(hint)
-    if dataclasses.is_dataclass(kind):
-        return _FieldCodec(_reader(kind), _fill_message)
-    if issubclass(kind, IntEnum):
-        decode, encode = _enum_codec(kind)
-        return _FieldCodec(decode, lambda target, name, value: setattr(target, name, encode(value)))
-    return _FieldCodec(lambda value: value, setattr)
-
-
-def _repeated_codec(hint: Any) -> _FieldCodec:
-    kind: Any = _principal(hint)
-    if dataclasses.is_dataclass(kind):
-        read = _reader(kind)
-        return _FieldCodec(lambda values: tuple(read(value) for value in values), _fill_messages)
-    if isinstance(kind, type) and issubclass(kind, IntEnum):
-        decode, encode = _enum_codec(kind)
-        return _FieldCodec(
-            lambda values: tuple(decode(value) for value in values),
-            lambda target, name, values: getattr(target, name).extend(encode(value) for value in values),
-        )
-    return _FieldCodec(tuple, lambda target, name, values: getattr(target, name).extend(values))
-
-
-def _map_codec(hint: Any) -> _FieldCodec:
-    if not dataclasses.is_dataclass(hint):
-        return _FieldCodec(dict, lambda target, name, values: getattr(target, name).update(values))
-    read = _reader(hint)
-
-    def fill(target: Any, name: str, values: Mapping[Any, Any]) -> None:
-        for key, value in values.items():
-            _fill(getattr(target, name)[key], value)  # to look there makes an entry
-
-    return _FieldCodec(lambda values: {key: read(value) for key, value in values.items()}, fill)
-
-
-def _reader(cls: Any) -> Callable[[Any], Any]:
-    return lambda value: _read(value, cls)
-
-
-def _fill_message(target: Any, name: str, value: Any) -> None:
-    field = getattr(target, name)
-    field.SetInParent()
-    _fill(field, value)
-
-
-def _fill_messages(target: Any, name: str, values: Any) -> None:
-    for value in values:
-        _fill(getattr(target, name).add(), value)
-
-
-def _enum_codec(kind: type[IntEnum]) -> tuple[Callable[[int], int], Callable[[int], int]]:
-    """Wire → ours and ours → wire.
-
-    An integer that is not known goes through unchanged, unless one of ours has it already: then as its complement.
-    """
-    table: dict[int, int] = (
-        {wire: kind(ours) for wire, ours in _RENUMBERED[kind].items()}
-        if (kind in _RENUMBERED)
-        else {int(member): member for member in kind}
-    )
-    back = {int(ours): wire for wire, ours in reversed(table.items())}
-
-    def decode(value: int) -> int:
-        return table.get(value, ~value if value in back else value)
-
-    def encode(value: int) -> int:
-        return back.get(int(value), ~value if ~value in back else int(value))
-
-    return decode, encode
-
-
-def _principal(hint: Any) -> Any:
-    """``X | None`` and ``Enum | int`` are about X and Enum."""
-    if isinstance(hint, types.UnionType) or typing.get_origin(hint) is typing.Union:
-        kinds = [kind for kind in typing.get_args(hint) if kind is not type(None)]
-        return next((kind for kind in kinds if kind is not int), int)
-    return getattr(hint, "__supertype__", hint)
 
 
 # -- the schema --------------------------------------------------------------------------------------------------------

@@ -13,7 +13,15 @@ from typing import Protocol
 from lk_pyodide.browser.api import DataChannel, DataChannelHandler, DataChannelInit, PeerConnection
 from lk_pyodide.core import wire
 from lk_pyodide.core.messages import DataPacket
-from lk_pyodide.core.reliable import DATA_TRACK, LOSSY, MAX_PACKET_SIZE, RELIABLE, DuplicateFilter, ReliableSequence
+from lk_pyodide.core.reliable import (
+    DATA_TRACK,
+    LOSSY,
+    MAX_PACKET_SIZE,
+    RELIABLE,
+    SEQUENCE_SIZE,
+    DuplicateFilter,
+    ReliableSequence,
+)
 from lk_pyodide.errors import BrowserError, DeadlineExceeded, LiveKitError, ProtocolError, PublishDataError
 from lk_pyodide.logging import Tally, get_logger
 from lk_pyodide.types import DataPacketKind
@@ -24,12 +32,16 @@ OPEN_TIMEOUT = 15.0
 """Seconds that a packet waits for its channel to open."""
 _LOW_WATER = {RELIABLE: 64 * 1024, LOSSY: 8 * 1024, DATA_TRACK: 8 * 1024}
 _HIGH_WATER = {RELIABLE: 1024 * 1024, LOSSY: 256 * 1024, DATA_TRACK: 256 * 1024}
+_KINDS = {RELIABLE: DataPacketKind.RELIABLE, LOSSY: DataPacketKind.LOSSY}
 
 
 class PacketHandler(Protocol):
     """Who gets the packets."""
 
     def on_packet(self, packet: DataPacket, /) -> None: ...
+    def on_buffer_status(self, kind: DataPacketKind, /, *, is_low: bool) -> None:
+        """There is room again to send packets, or little is left."""
+        ...
 
 
 class Channels:
@@ -71,22 +83,26 @@ class Channels:
         Raises:
             PublishDataError: it is too large, or the channel did not open or closed.
         """
-        label = LOSSY if packet.kind == DataPacketKind.LOSSY else RELIABLE
-        outgoing = self._out[label]
-        if label == LOSSY:
-            data = _checked(wire.encode_packet(packet))
+        data = wire.encode_packet(packet)
+        if len(data) > MAX_PACKET_SIZE - SEQUENCE_SIZE:
+            raise PublishDataError(
+                f"a data packet may be {MAX_PACKET_SIZE} bytes at most, this one has {len(data)}; "
+                "send larger things as a text or byte stream"
+            )
+        if packet.kind == DataPacketKind.LOSSY:
+            outgoing = self._out[LOSSY]
             await outgoing.opened()
             if outgoing.full:
                 _log.debug("dropped a lossy packet: the channel is full")
-                return
-            outgoing.send(data)
+            else:
+                outgoing.send(data)
             return
+        outgoing = self._out[RELIABLE]
         # Numbers must reach the channel in order, so a packet is numbered in the turn that sends it.
-        _checked(wire.encode_packet(packet), spare=8)
         async with outgoing.turn:
             await outgoing.opened()
             await outgoing.drained()
-            outgoing.send(wire.encode_packet(self._sequence.stamp(packet)))
+            outgoing.send(wire.numbered_packet(data, self._sequence.next()))
 
     def receive(self, label: str, data: bytes | str) -> None:
         """A message came on a channel."""
@@ -103,20 +119,15 @@ class Channels:
         if self._filter.accepts(packet, asyncio.get_running_loop().time()):
             self._handler.on_packet(packet)
 
+    def tell_buffer_status(self, kind: DataPacketKind, *, is_low: bool) -> None:
+        """There is room again to send packets, or little is left."""
+        self._handler.on_buffer_status(kind, is_low=is_low)
+
     def close(self, error: LiveKitError) -> None:
         """Everyone who waits to send is told."""
         self._closed = True
         for outgoing in self._out.values():
             outgoing.end(error)
-
-
-def _checked(data: bytes, spare: int = 0) -> bytes:
-    if len(data) + spare > MAX_PACKET_SIZE:
-        raise PublishDataError(
-            f"a data packet may be {MAX_PACKET_SIZE} bytes at most, this one has {len(data)}; "
-            "send larger things as a text or byte stream"
-        )
-    return data
 
 
 class _Incoming:
@@ -145,6 +156,7 @@ class _Outgoing(_Incoming):
         self.turn = asyncio.Lock()
         self._open = asyncio.Event()
         self._low = asyncio.Event()
+        self._is_low = True
         self._ended: LiveKitError | None = None
 
     @property
@@ -172,6 +184,13 @@ class _Outgoing(_Incoming):
             self.channel.send(data)
         except BrowserError as error:
             raise PublishDataError(f"the browser refused a data packet: {error}") from error
+        if self._is_low and self.channel.buffered_amount > _LOW_WATER[self._label]:
+            self._set_low(False)
+
+    def _set_low(self, is_low: bool) -> None:
+        self._is_low = is_low
+        if (kind := _KINDS.get(self._label)) is not None:
+            self._channels.tell_buffer_status(kind, is_low=is_low)
 
     def _check(self) -> None:
         if self._ended is not None:
@@ -187,6 +206,8 @@ class _Outgoing(_Incoming):
 
     def on_buffered_amount_low(self) -> None:
         self._low.set()
+        if not self._is_low:
+            self._set_low(True)
 
     def on_close(self) -> None:
         self.end(PublishDataError("the data channel is closed"))

@@ -41,7 +41,7 @@ from lk_pyodide.session.link import Link
 from lk_pyodide.session.publisher import Publisher
 from lk_pyodide.session.schemes import network_for
 from lk_pyodide.session.transport import Transport
-from lk_pyodide.types import ConnectErrorReason, DisconnectReason
+from lk_pyodide.types import ConnectErrorReason, DataPacketKind, DisconnectReason
 
 _log = get_logger("session")
 
@@ -72,6 +72,7 @@ class ConnectionHandler(Protocol):
     def on_message(self, message: ServerMessage, /) -> None: ...
     def on_media(self, arrival: TrackArrival, owner: MediaOwner, /) -> None: ...
     def on_packet(self, packet: DataPacket, /) -> None: ...
+    def on_buffer_status(self, kind: DataPacketKind, /, *, is_low: bool) -> None: ...
     def on_lost(self, loss: Loss, /) -> None: ...
 
 
@@ -376,6 +377,10 @@ class Connection:
     def on_packet(self, packet: DataPacket) -> None:
         """A data packet came."""
         self._handler.on_packet(packet)
+
+    def on_buffer_status(self, kind: DataPacketKind, *, is_low: bool) -> None:
+        """A data channel fills or has emptied."""
+        self._handler.on_buffer_status(kind, is_low=is_low)
 
 
 def _seen(future: asyncio.Future[None]) -> None:

@@ -33,7 +33,7 @@ from lk_pyodide.logging import get_logger
 from lk_pyodide.options import RoomConnectOptions
 from lk_pyodide.session.connection import Connection, ConnectionState
 from lk_pyodide.session.tasks import TaskSet
-from lk_pyodide.types import ConnectErrorReason, DisconnectReason
+from lk_pyodide.types import ConnectErrorReason, DataPacketKind, DisconnectReason
 
 _log = get_logger("session")
 
@@ -63,6 +63,7 @@ class SessionHandler(Protocol):
     def on_message(self, message: ServerMessage, /) -> None: ...
     def on_media(self, arrival: TrackArrival, owner: MediaOwner, /) -> None: ...
     def on_packet(self, packet: DataPacket, /) -> None: ...
+    def on_buffer_status(self, kind: DataPacketKind, /, *, is_low: bool) -> None: ...
     def on_token(self, token: str, /) -> None: ...
     def on_restarting(self) -> None:
         """The connection broke, and with it all media that it carried."""
@@ -236,6 +237,10 @@ class Session:
                     loss = _given_up(error)
                     break
                 continue
+            except Exception as error:  # a fault of ours: better no room than one that is for ever coming back
+                _log.exception("joining again failed in a way that nobody thought of")
+                loss = Loss(str(error), DisconnectReason.JOIN_FAILURE, final=True)
+                break
             self._set_state(SessionState.CONNECTED)
             asyncio.get_running_loop().call_soon(self._release)
             self._handler.on_restarted(self.join, others)
@@ -364,6 +369,10 @@ class Session:
     def on_packet(self, packet: DataPacket) -> None:
         """A data packet came."""
         self._deliver(packet)
+
+    def on_buffer_status(self, kind: DataPacketKind, *, is_low: bool) -> None:
+        """A data channel fills or has emptied: it was our own packet, so the room is there."""
+        self._handler.on_buffer_status(kind, is_low=is_low)
 
     def _deliver(self, item: ServerMessage | tuple[TrackArrival, MediaOwner] | DataPacket) -> None:
         if self.state is not SessionState.CONNECTED or self._held:

@@ -1,4 +1,4 @@
-"""`python -m tests.bench`: prints the table and exits with 1 when a bar is missed."""
+"""`python -m tests.bench [import] [data] [streams] [hosts]`: prints the table; exits with 1 when a bar is missed."""
 
 import asyncio
 import statistics
@@ -6,7 +6,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.bench import hosts, importing, streams
+from tests.bench import data, hosts, importing, streams
 from tests.harness.chromium import Chromium
 from tests.harness.firefox import Firefox
 from tests.harness.lite_site import LiteSite
@@ -21,8 +21,27 @@ IMPORT_BAR = 0.15
 
 async def main() -> int:
     """Measure, print, judge."""
-    missed = [await _import(), await _streams(), await _hosts()]
+    parts = {"import": _import, "data": _data, "streams": _streams, "hosts": _hosts}
+    chosen = sys.argv[1:] or list(parts)
+    missed = [await parts[name]() for name in chosen]
     return int(any(missed))
+
+
+async def _data() -> bool:
+    """Connecting, data and calls, beside livekit-client; whether a bar is missed."""
+    missed: list[str] = []
+    print(f"\n100 B of reliable data through livekit-server, {ROUNDS} rounds, interleaved; medians of the rounds")
+    print(f"{'':33}{'connect':>12} {'':>5}{'one way':>12} {'':>5}{'messages':>12} {'':>5}{'call':>12}")
+    async with Site() as site, LiveKitServer() as server:
+        for engine in (Chromium, Firefox):
+            async with engine() as browser:
+                print(f"{browser.name} ...", end="\r", flush=True)
+                cost = await data.measure(browser, site, server, ROUNDS)
+            print("\n".join(data.rows(browser.name, cost)))
+            missed += [f"{what} in {browser.name}" for what in cost.missed()]
+    bars = ", ".join(f"{what} {bar:g}" for what, bar in data.BARS.items())
+    print(f"bars: {bars}: {'missed by ' + ', '.join(missed) if missed else 'kept'}")
+    return bool(missed)
 
 
 async def _streams() -> bool:

@@ -12,8 +12,8 @@ from typing import Any
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from hypothesis import strategies as st
 
+from lk_pyodide.core import fields, wire
 from lk_pyodide.core import messages as m
-from lk_pyodide.core import wire
 from lk_pyodide.core.stream_messages import DataStream
 
 INTEGERS = {
@@ -43,7 +43,7 @@ def descriptor(cls: type) -> Descriptor:
 
 def known(kind: type[IntEnum]) -> st.SearchStrategy[int]:
     """The members that the wire can say."""
-    renumbered = wire._RENUMBERED.get(kind)
+    renumbered = fields._RENUMBERED.get(kind)
     return st.sampled_from([kind(ours) for ours in renumbered.values()] if renumbered else list(kind))
 
 

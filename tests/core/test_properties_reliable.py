@@ -35,8 +35,8 @@ class Sender:
 
     def say(self, text: str) -> bytes:
         value = UserPacket(payload=f"{self.sid} {len(self.sent) + 1} {text}".encode())
-        packet = self.sequence.stamp(DataPacket(value, participant_identity=self.name, participant_sid=self.sid))
-        self.sent.append(wire.encode_packet(packet))
+        data = wire.encode_packet(DataPacket(value, participant_identity=self.name, participant_sid=self.sid))
+        self.sent.append(wire.numbered_packet(data, self.sequence.next()))
         return self.sent[-1]
 
 

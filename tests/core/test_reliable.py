@@ -5,8 +5,9 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lk_pyodide.core import wire
 from lk_pyodide.core.messages import DataPacket, UserPacket
-from lk_pyodide.core.reliable import MAX_PACKET_SIZE, DuplicateFilter, ReliableSequence
+from lk_pyodide.core.reliable import MAX_PACKET_SIZE, SEQUENCE_SIZE, DuplicateFilter, ReliableSequence
 from lk_pyodide.types import DataPacketKind
 
 
@@ -16,11 +17,16 @@ def packet(sequence: int, sender: str = "PA_1", kind: DataPacketKind = DataPacke
 
 def test_packets_are_numbered_from_one() -> None:
     sequence = ReliableSequence()
-    original = packet(0)
-    assert [sequence.stamp(original).sequence for _ in range(3)] == [1, 2, 3]
-    assert original.sequence == 0
-    assert sequence.stamp(original).value == original.value
+    assert [sequence.next() for _ in range(3)] == [1, 2, 3]
     assert MAX_PACKET_SIZE == 64_000
+
+
+@given(st.integers(1, 2**32 - 1))
+def test_a_number_takes_no_more_than_is_kept_for_it(number: int) -> None:
+    plain = wire.encode_packet(packet(0))
+    numbered = wire.numbered_packet(plain, number)
+    assert wire.decode_packet(numbered) == packet(number)
+    assert len(numbered) - len(plain) <= SEQUENCE_SIZE
 
 
 @given(

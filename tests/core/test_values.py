@@ -36,5 +36,5 @@ def test_there_are_values() -> None:
 @pytest.mark.parametrize("module", CORE)
 def test_every_module_of_the_core_has_a_test_file(module: object) -> None:
     name = str(getattr(module, "__name__", "")).rpartition(".")[2]
-    tests = "test_wire" if name in ("messages", "models", "stream_messages") else f"test_{name}"
+    tests = "test_wire" if name in ("fields", "messages", "models", "packets", "stream_messages") else f"test_{name}"
     assert (ROOT / "tests" / "core" / f"{tests}.py").is_file()

@@ -20,8 +20,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from lk_pyodide import types as t
+from lk_pyodide.core import fields, wire
 from lk_pyodide.core import messages as m
-from lk_pyodide.core import wire
 from lk_pyodide.core.stream_messages import DataStream
 from lk_pyodide.errors import ProtocolError, UsageError
 from tests.core import strategies as any_
@@ -114,7 +114,7 @@ def test_each_field_is_in_the_schema_with_a_type_that_fits(cls: type, name: str)
             else:
                 assert part.type in SCALARS[part_hint]
         return
-    kind: Any = wire._principal(typing.get_args(hint)[0] if origin is tuple else hint)
+    kind: Any = fields._principal(typing.get_args(hint)[0] if origin is tuple else hint)
     if dataclasses.is_dataclass(kind):
         assert of_messages is not None and of_messages.name == getattr(kind, "__name__", "")
         assert field.is_repeated or type(None) in typing.get_args(hint), "a message that is not there is None"
@@ -128,11 +128,11 @@ def test_each_field_is_in_the_schema_with_a_type_that_fits(cls: type, name: str)
 
 @pytest.mark.parametrize("cls", any_.MESSAGES)
 def test_an_empty_message_is_the_default(cls: type) -> None:
-    assert wire._read(proto(cls.__qualname__), cls) == cls()
-    described: object = wire._read(wire._message_class(cls.__qualname__).FromString(b""), cls)
+    assert fields.read(proto(cls.__qualname__), cls) == cls()
+    described: object = fields.read(wire._message_class(cls.__qualname__).FromString(b""), cls)
     assert described == cls()
     for entry in dataclasses.fields(cls):
-        plan = wire._plan(cls).get(entry.name)
+        plan = fields._plan(cls).get(entry.name)
         if plan is not None and not any_.descriptor(cls).fields_by_name[entry.name].has_presence:
             unset = getattr(proto(cls.__qualname__), entry.name)
             assert plan.decode(unset) == getattr(cls(), entry.name), entry.name
@@ -230,15 +230,15 @@ RENUMBERED = [
 def test_renumbered_enums(ours: IntEnum, message: str, field: str, enum: str, name: str) -> None:
     cls = getattr(m, message)
     number = _wire_enum(enum)[name]
-    read = getattr(wire._read(proto(message, **{field: number}), cls), field)
+    read = getattr(fields.read(proto(message, **{field: number}), cls), field)
     assert read is ours
     written = proto(message)
-    wire._fill(written, cls(**{field: ours}))
+    fields.fill(written, cls(**{field: ours}))
     assert getattr(written, field) == number
 
 
 def test_the_table_of_renumbered_enums_is_complete() -> None:
-    assert {type(ours) for ours, *_ in RENUMBERED} == set(wire._RENUMBERED)
+    assert {type(ours) for ours, *_ in RENUMBERED} == set(fields._RENUMBERED)
     for _, _, _, enum, _ in RENUMBERED:
         assert len(_wire_enum(enum)) == len([row for row in RENUMBERED if row[3] == enum])
 
@@ -246,17 +246,17 @@ def test_the_table_of_renumbered_enums_is_complete() -> None:
 @pytest.mark.parametrize("cls", [m.TrackInfo, m.StreamStateInfo, m.ParticipantInfo, m.DataPacket])
 @pytest.mark.parametrize("number", [*range(12), 99, 2**31 - 1])
 def test_an_unknown_enum_value_is_never_taken_for_a_known_one(cls: type, number: int) -> None:
-    name = next(e.name for e in dataclasses.fields(cls) if wire._principal(_hints(cls)[e.name]) in wire._RENUMBERED)
-    kind = wire._principal(_hints(cls)[name])
+    name = next(e.name for e in dataclasses.fields(cls) if fields._principal(_hints(cls)[e.name]) in fields._RENUMBERED)
+    kind = fields._principal(_hints(cls)[name])
     message = proto(cls.__qualname__, **{name: number})
-    read: Any = wire._read(message, cls)
+    read: Any = fields.read(message, cls)
     value = getattr(read, name)
-    if number in wire._RENUMBERED[kind]:
+    if number in fields._RENUMBERED[kind]:
         assert isinstance(value, kind)
     else:
         assert value not in [int(member) for member in kind]
     again = proto(cls.__qualname__)
-    wire._fill(again, read)
+    fields.fill(again, read)
     assert getattr(again, name) == number, "and it is written as it was read"
 
 
@@ -269,7 +269,7 @@ def test_unknown_values_of_other_enums_are_the_wires_integers() -> None:
     assert isinstance(leave, m.LeaveRequest)
     assert (leave.action, leave.reason) == (7, 99)
     permission = proto("ParticipantPermission", can_publish_sources=[1, 77])
-    assert wire._read(permission, t.ParticipantPermission).can_publish_sources == (t.TrackSource.CAMERA, 77)
+    assert fields.read(permission, t.ParticipantPermission).can_publish_sources == (t.TrackSource.CAMERA, 77)
 
 
 # -- round trips -------------------------------------------------------------------------------------------------------
@@ -280,8 +280,8 @@ def test_unknown_values_of_other_enums_are_the_wires_integers() -> None:
 def test_every_message_comes_back(cls: type, data: st.DataObject) -> None:
     message = data.draw(any_.messages(cls))
     out = proto(cls.__qualname__)
-    wire._fill(out, message)
-    assert wire._read(wire._message_class(cls.__qualname__).FromString(as_bytes(out)), cls) == message
+    fields.fill(out, message)
+    assert fields.read(wire._message_class(cls.__qualname__).FromString(as_bytes(out)), cls) == message
 
 
 @given(any_.client_messages)
@@ -420,7 +420,7 @@ def test_fields_of_later_clients_are_passed_over(message: m.ClientMessage) -> No
 @given(any_.messages(m.ParticipantInfo))
 def test_new_fields_inside_a_message_are_passed_over(info: m.ParticipantInfo) -> None:
     out = proto("ParticipantInfo")
-    wire._fill(out, info)
+    fields.fill(out, info)
     assert wire.decode_participant(m.EncodedParticipant(as_bytes(out) + NEWER_FIELD)) == info
 
 
@@ -441,7 +441,7 @@ def test_messages_that_we_do_not_know_are_none() -> None:
     simulate.simulate.SetInParent()
     assert wire.decode_request(as_bytes(simulate)) is None
     packet = proto("DataPacket", sequence=3)
-    packet.metrics.SetInParent()
+    packet.encrypted_packet.SetInParent()
     assert wire.decode_packet(as_bytes(packet)) == m.DataPacket(value=None, sequence=3)
 
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lk_pyodide.core import fields, wire
 from lk_pyodide.core import messages as m
-from lk_pyodide.core import wire
 from lk_pyodide.errors import ProtocolError
 from tests.core import strategies as any_
 from tests.core.test_wire import NEWER_FIELD, as_bytes, encoded_size, proto
@@ -19,9 +19,9 @@ from tests.core.test_wire import NEWER_FIELD, as_bytes, encoded_size, proto
 def _whole(data: bytes) -> tuple[m.JoinResponse, list[m.ParticipantInfo]]:
     """What protobuf itself makes of a join."""
     join = wire._message_class("SignalResponse").FromString(data).join
-    others = [wire._read(other, m.ParticipantInfo) for other in join.other_participants]
+    others = [fields.read(other, m.ParticipantInfo) for other in join.other_participants]
     join.ClearField("other_participants")
-    return wire._read(join, m.JoinResponse), others
+    return fields.read(join, m.JoinResponse), others
 
 
 def _in_parts(data: bytes) -> tuple[m.JoinResponse, list[m.ParticipantInfo]]:

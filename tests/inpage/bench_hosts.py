@@ -11,7 +11,9 @@ from lk_pyodide import DataPacket, Room
 SMALL = b"x" * 100
 
 
-async def measure(*, url: str, tokens: list[str], connects: int, messages: int, burst: int) -> dict[str, Any]:
+async def measure(
+    *, url: str, tokens: list[str], connects: int, messages: int, burst: int, calls: int = 0
+) -> dict[str, Any]:
     """Connect, then send reliable data of 100 bytes from one room to the other.
 
     Args:
@@ -20,9 +22,11 @@ async def measure(*, url: str, tokens: list[str], connects: int, messages: int, 
         connects: how many times to connect, and leave again.
         messages: how many to send one after the other, each when the one before has come.
         burst: how many to send at once.
+        calls: how many remote procedure calls to make, one after the other.
 
     Returns:
-        Seconds of each connect; seconds of each message from the call to the handler; messages per second of the burst.
+        Seconds of each connect; seconds of each message from the call to the handler; messages per second of the
+        burst; seconds of each remote procedure call.
     """
     took: list[float] = []
     for _ in range(connects):
@@ -37,7 +41,9 @@ async def measure(*, url: str, tokens: list[str], connects: int, messages: int, 
         arrived = _Arrivals()
         receiver.on("data_received", arrived)
         latencies = await _one_by_one(sender, arrived, messages)
-        return {"connect": took, "latency": latencies, "rate": await _at_once(sender, arrived, burst)}
+        rate = await _at_once(sender, arrived, burst)
+        receiver.local_participant.register_rpc_method("echo", lambda data: data.payload)
+        return {"connect": took, "latency": latencies, "rate": rate, "rpc": await _calls(sender, receiver, calls)}
     finally:
         await sender.disconnect()
         await receiver.disconnect()
@@ -91,3 +97,13 @@ async def _at_once(sender: Room, arrived: _Arrivals, burst: int) -> float:
         await sender.local_participant.publish_data(SMALL)
     await arrived.until(count + burst, 60)
     return burst / (arrived.last - started)
+
+
+async def _calls(caller: Room, callee: Room, calls: int) -> list[float]:
+    took: list[float] = []
+    identity, payload = callee.local_participant.identity, SMALL.decode()
+    for _ in range(calls):
+        started = time.perf_counter()
+        await caller.local_participant.perform_rpc(destination_identity=identity, method="echo", payload=payload)
+        took.append(time.perf_counter() - started)
+    return took

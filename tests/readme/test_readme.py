@@ -285,6 +285,20 @@ async def test_sending_streams(stage: Stage) -> None:
         await block.seen()
 
 
+@covers("chat, transcripts, agents")
+async def test_chat(stage: Stage) -> None:
+    async with stage.play("chat, transcripts, agents") as block:
+        await block.ada.take_streams("lk.chat")
+        await block.ran()
+        assert await block.printed(0) == "grace wrote hello, agent"
+        await block.ada.wait_stream(lambda got: got.data == b"hello, agent")
+        await block.ada.send_text("hello, grace", topic="lk.chat")
+        assert await block.printed(1) == "ada wrote hello, grace"
+        await block.ada.send_text("a word", topic="lk.transcription")
+        assert await block.printed(2) == "ada said a word"
+        await block.seen()
+
+
 @covers("remote procedure calls")
 async def test_remote_procedure_calls(stage: Stage) -> None:
     async with stage.play("remote procedure calls") as block:

@@ -8,7 +8,7 @@ import pytest
 from lk_pyodide import Room, RpcError, RpcInvocationData, UsageError
 from lk_pyodide.core import messages as m
 from lk_pyodide.core import rpc as core
-from lk_pyodide.core.reassembly import MAX_PAYLOAD
+from lk_pyodide.core.reassembly import MAX_PAYLOAD, budget
 from lk_pyodide.core.rpc import Code
 from lk_pyodide.core.stream_messages import DataStream
 from lk_pyodide.types import ParticipantState
@@ -73,6 +73,9 @@ async def test_thousands_of_calls_at_once(room: Room, server: Server, caplog: py
 async def test_handlers_that_hang(room: Room, server: Server, caplog: pytest.LogCaptureFixture) -> None:
     """A caller has so many running, as its patience has no end; it hears nothing of the others. Bob's are answered."""
     await join_old(room, server)
+    workload = room.local_participant._rpc._workload
+    assert workload._limit == budget(MAX_PAYLOAD)
+    workload._limit = 10 * MB
     running = 0
 
     async def greet(_: RpcInvocationData) -> None:
@@ -83,10 +86,10 @@ async def test_handlers_that_hang(room: Room, server: Server, caplog: pytest.Log
     room.local_participant.register_rpc_method("greet", greet)
     async with quiet(caplog, lines=10):
         with spending() as spent:
-            flood(server, (packet(request(number, payload="x" * 15_000)) for number in range(6000)))
-            await until(lambda: running > 3000, turns=20_000)
-    assert 3000 < running < 4000
-    assert spent.peak < MAX_PAYLOAD * 1.5
+            flood(server, (packet(request(number, payload="x" * 15_000)) for number in range(1000)))
+            await until(lambda: running > 500, turns=20_000)
+    assert 500 < running < 530
+    assert spent.peak < 18 * MB
     assert "not answered yet" in caplog.records[0].message
     await works(room, server)
     await room.disconnect()

@@ -14,6 +14,7 @@ from lk_pyodide.core.stream_messages import DataStream
 from lk_pyodide.errors import BrowserError
 from lk_pyodide.incoming_streams import IncomingStreams
 from lk_pyodide.session.channels import Channels
+from lk_pyodide.types import DataPacketKind
 from tests.room.clock import run
 
 quick = settings(max_examples=150, deadline=None, derandomize=True, database=None)
@@ -106,6 +107,8 @@ class Heard:
 
     def on_packet(self, packet: m.DataPacket) -> None:
         self.packets.append(packet)
+
+    def on_buffer_status(self, kind: DataPacketKind, *, is_low: bool) -> None: ...
 
 
 actions = st.one_of(

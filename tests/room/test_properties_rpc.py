@@ -44,7 +44,7 @@ class Client:
         self.server_version = "1.13.5"
         self.session = self
         port: Any = self
-        self.rpc = Rpc(port, lambda: name, OutgoingStreams(port, lambda: self.info))
+        self.rpc = Rpc(port, lambda: self.info, OutgoingStreams(port, lambda: self.info))
         network.clients[name] = self
 
     async def wait_connected(self) -> None:

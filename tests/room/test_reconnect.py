@@ -331,6 +331,24 @@ async def test_too_many_attempts(room: Room, server: Server, monkeypatch: pytest
     await room.connect(URL, "token")
 
 
+async def test_a_fault_of_our_own(
+    room: Room, server: Server, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The room ends, and does not come back for ever."""
+    await room.connect(URL, "token")
+
+    async def fault(*_: object) -> None:
+        raise ZeroDivisionError("a fault")
+
+    monkeypatch.setattr(room._updates, "on_rejoined", fault)
+    gone = asyncio.ensure_future(room.wait_for(Disconnected, timeout=5))
+    await asyncio.sleep(0)
+    break_link(server)
+    assert (await gone).reason == DisconnectReason.JOIN_FAILURE
+    assert room.state == ConnectionState.DISCONNECTED
+    assert "nobody thought of" in caplog.text
+
+
 async def test_not_allowed_any_more(room: Room, server: Server) -> None:
     """A server that refuses us ends it at the first attempt."""
     await room.connect(URL, "token")

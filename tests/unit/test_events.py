@@ -51,9 +51,18 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     "audio_playback_changed": ("playing",),
     "video_playback_changed": ("playing",),
     "token_refreshed": (),
+    "chat_message": ("message", "participant"),
+    "dc_buffer_status_changed": ("is_low", "kind"),
+    "metrics_received": ("metrics", "participant"),
+    "sip_dtmf_received": ("sip_dtmf",),
+    "transcription_received": ("segments", "participant", "publication"),
 }
 # Where livekit-client's name is not the class's: parity.md calls these by the change, livekit-client by the status.
-RENAMED = {"AudioPlaybackStatusChanged": "AudioPlaybackChanged", "VideoPlaybackStatusChanged": "VideoPlaybackChanged"}
+RENAMED = {
+    "AudioPlaybackStatusChanged": "AudioPlaybackChanged",
+    "VideoPlaybackStatusChanged": "VideoPlaybackChanged",
+    "ChatMessage": "ChatMessageReceived",
+}
 OURS_ALONE = {"room_updated", "token_refreshed"}
 """livekit.rtc's: livekit-client has no such event, hence no constant."""
 
