@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import inspect
+import logging
 import re
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -18,7 +19,7 @@ from typing import Any, ClassVar, Generic, Self, TypeVar, cast, overload
 from pyee.base import EventEmitter
 
 from lk_pyodide.errors import DeadlineExceeded, LiveKitError
-from lk_pyodide.logging import get_logger
+from lk_pyodide.logging import Tally, get_logger
 
 __all__ = ["Event", "EventSource", "EventStream"]
 
@@ -48,17 +49,35 @@ class Event:
         if "event_name" not in vars(cls):
             cls.event_name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", cls.__name__).lower()
 
+    @property
+    def _weight(self) -> int:
+        """Bytes for which it counts while a handler has not done with it; 0 does not count."""
+        return 0
+
     def arguments(self) -> tuple[object, ...]:
         """The positional arguments of a handler by name."""
         return tuple(getattr(self, entry.name) for entry in dataclasses.fields(self))
 
 
+MAX_BACKLOG = 64 * 1024 * 1024
+"""Bytes of events that others send at will, for which one handler may be busy; it is not given more meanwhile."""
+OVERHEAD = 4096
+"""Bytes that a task counts for, which handles one."""
+LARGEST = OVERHEAD + 64 * 1024
+"""The same with the largest packet, for events of which nobody measures what is in them."""
+
+
 class _Registration:
-    """One handler for one event: what the user gave, and how it is called."""
+    """One handler for one event: what the user gave, and how it is called.
+
+    Attributes:
+        backlog: bytes of the events that it has not done with.
+    """
 
     def __init__(self, handler: Handler, *, by_class: bool, once: bool) -> None:
         self.handler = handler
         self.once = once
+        self.backlog = 0
         self._limit = None if by_class else _positional_limit(handler)
         self._by_class = by_class
 
@@ -78,6 +97,7 @@ class EventSource(Generic[N]):
         self._store = EventEmitter()
         self._handler_tasks: set[asyncio.Task[Any]] = set()
         self._streams: list[EventStream[Any]] = []
+        self._failed, self._left_out = Tally(_log), Tally(_log)
 
     # -- registering --
 
@@ -236,20 +256,31 @@ class EventSource(Generic[N]):
             stream._put(event)
 
     def _run(self, registration: _Registration, event: Event) -> None:
+        weight = event._weight
+        if weight and registration.backlog + weight > MAX_BACKLOG:
+            self._left_out.log(
+                logging.WARNING, "a handler of %r is too slow: it is not given an event", event.event_name
+            )
+            return
         try:
             result = registration(event)
-        except Exception:
-            _log.exception("a handler of %r raised", event.event_name)
+        except (Exception, asyncio.CancelledError) as error:  # nobody cancels what does not wait: it is its own
+            self._tell_failure(event.event_name, error)
             return
         if inspect.isawaitable(result):
             task = asyncio.ensure_future(_awaited(result))
             self._handler_tasks.add(task)
-            task.add_done_callback(lambda done: self._handler_done(done, event.event_name))
+            registration.backlog += weight
+            task.add_done_callback(lambda done: self._handler_done(done, registration, event))
 
-    def _handler_done(self, task: asyncio.Task[Any], name: str) -> None:
+    def _handler_done(self, task: asyncio.Task[Any], registration: _Registration, event: Event) -> None:
         self._handler_tasks.discard(task)
+        registration.backlog -= event._weight
         if not task.cancelled() and (error := task.exception()) is not None:
-            _log.error("a handler of %r raised", name, exc_info=error)
+            self._tell_failure(event.event_name, error)
+
+    def _tell_failure(self, name: str, error: BaseException) -> None:
+        self._failed.log(logging.ERROR, "a handler of %r raised", name, error=error)
 
     def _end_streams(self, error: LiveKitError) -> None:
         """No more events: everyone who waits is told."""

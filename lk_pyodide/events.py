@@ -12,7 +12,7 @@ from typing import ClassVar, Final, Literal, TypeAlias, get_args
 
 from lk_pyodide.core.packets import MetricsBatch
 from lk_pyodide.data_track import LocalDataTrack, RemoteDataTrack
-from lk_pyodide.emitter import Event
+from lk_pyodide.emitter import LARGEST, OVERHEAD, Event
 from lk_pyodide.local_track import LocalTrack
 from lk_pyodide.participant import Participant, RemoteParticipant
 from lk_pyodide.publication import LocalTrackPublication, RemoteTrackPublication, TrackPublication
@@ -318,6 +318,10 @@ class DataReceived(Event):
 
     packet: DataPacket
 
+    @property
+    def _weight(self) -> int:
+        return OVERHEAD + len(self.packet.data)
+
 
 @dataclass(frozen=True, slots=True)
 class DCBufferStatusChanged(Event):
@@ -333,6 +337,10 @@ class SipDTMFReceived(Event):
 
     sip_dtmf: SipDTMF
 
+    @property
+    def _weight(self) -> int:
+        return LARGEST
+
 
 @dataclass(frozen=True, slots=True)
 class TranscriptionReceived(Event):
@@ -345,6 +353,10 @@ class TranscriptionReceived(Event):
     participant: Participant | None
     publication: TrackPublication | None
 
+    @property
+    def _weight(self) -> int:
+        return LARGEST
+
 
 @dataclass(frozen=True, slots=True)
 class ChatMessageReceived(Event):
@@ -355,6 +367,10 @@ class ChatMessageReceived(Event):
     message: ChatMessage
     participant: Participant | None
 
+    @property
+    def _weight(self) -> int:
+        return LARGEST
+
 
 @dataclass(frozen=True, slots=True)
 class MetricsReceived(Event):
@@ -362,6 +378,10 @@ class MetricsReceived(Event):
 
     metrics: MetricsBatch
     participant: Participant | None
+
+    @property
+    def _weight(self) -> int:
+        return LARGEST
 
 
 @dataclass(frozen=True, slots=True)

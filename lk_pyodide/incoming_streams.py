@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import logging
 from collections.abc import Awaitable, Callable
 from typing import Generic, Protocol, Self, TypeVar
 
@@ -12,7 +13,7 @@ from lk_pyodide.core.messages import DataPacket
 from lk_pyodide.core.reassembly import MAX_PAYLOAD, Assembly, ByteAssembly, Incoming, TextAssembly
 from lk_pyodide.core.stream_messages import DataStream
 from lk_pyodide.errors import DataStreamError, LiveKitError
-from lk_pyodide.logging import get_logger
+from lk_pyodide.logging import Tally, get_logger
 from lk_pyodide.session.tasks import TaskSet
 from lk_pyodide.types import ByteStreamInfo, DataStreamErrorReason, EncryptionType, StreamInfo, TextStreamInfo
 
@@ -68,6 +69,21 @@ class StreamReader(Generic[P, I_co]):
             self.on_progress(self.progress)
         return piece
 
+    async def _collect(self) -> list[P]:
+        """All pieces, which count for the sender until they are complete: nobody else has them yet."""
+        assembly, begin = self._assembly, self._assembly.taken
+        pieces: list[P] = []
+        try:
+            async for piece in self:
+                pieces.append(piece)
+                assembly.keep(assembly.taken - begin)
+        except BaseException:
+            pieces.clear()  # which the error's traceback would keep
+            raise
+        finally:
+            assembly.keep(0)
+        return pieces
+
     def close(self) -> None:
         """Read no more: what is still to come is thrown away. What nobody holds any more is closed by itself."""
         self._assembly.close()
@@ -90,7 +106,7 @@ class TextStreamReader(StreamReader[str, TextStreamInfo]):
         Raises:
             DataStreamError: it did not come to its proper end.
         """
-        return "".join([piece async for piece in self])
+        return "".join(await self._collect())
 
 
 class ByteStreamReader(StreamReader[bytes, ByteStreamInfo]):
@@ -102,7 +118,7 @@ class ByteStreamReader(StreamReader[bytes, ByteStreamInfo]):
         Raises:
             DataStreamError: they did not come to their proper end.
         """
-        return b"".join([piece async for piece in self])
+        return b"".join(await self._collect())
 
 
 class TextStreamHandler(Protocol):
@@ -155,13 +171,18 @@ class IncomingStreams:
 
     Args:
         limit: bytes that a stream may have; None is the default.
+
+    Attributes:
+        limit: what it is then.
     """
 
     def __init__(self, limit: int | None = None) -> None:
+        self.limit = MAX_PAYLOAD if limit is None else limit
         self.texts: Topics[TextStreamHandler] = Topics("text")
         self.bytes: Topics[ByteStreamHandler] = Topics("byte")
-        self._incoming = Incoming(MAX_PAYLOAD if limit is None else limit)
-        self._refused = 0
+        self._incoming = Incoming(self.limit)
+        self._refused = Tally(_log)
+        self._failed = Tally(_log)
         self._tasks = TaskSet()
 
     def on_packet(
@@ -181,16 +202,15 @@ class IncomingStreams:
         try:
             assembly = self._incoming.open(packet, value, encryption)
         except DataStreamError as error:
-            self._refused += 1
-            _log.warning("refused, as the %d. of this room: %s", self._refused, error)
+            self._refused.log(logging.WARNING, "refused: %s", str(error))
             return
         try:
             result = self._begin(assembly, value, packet.participant_identity)
-        except Exception as error:
-            _tell(value.topic, error)
+        except (Exception, asyncio.CancelledError) as error:  # nobody cancels what does not wait: it is its own
+            self._tell(value.topic, error)
             return
         if inspect.isawaitable(result):
-            self._tasks.spawn(_finished(value.topic, result))
+            self._tasks.spawn(self._finish(value.topic, result))
 
     def _begin(self, assembly: TextAssembly | ByteAssembly, header: DataStream.Header, identity: str) -> object:
         """Call the handler; there is one."""
@@ -213,14 +233,12 @@ class IncomingStreams:
         """The room is over. Handlers hear of it from their readers, and end by themselves."""
         self._incoming.end(error)
 
+    async def _finish(self, topic: str, work: Awaitable[object]) -> None:
+        try:
+            await work
+        except Exception as error:
+            self._tell(topic, error)
 
-async def _finished(topic: str, work: Awaitable[object]) -> None:
-    try:
-        await work
-    except Exception as error:
-        _tell(topic, error)
-
-
-def _tell(topic: str, error: Exception) -> None:
-    level = _log.warning if isinstance(error, LiveKitError) else _log.error
-    level("the handler of streams of topic %r raised an exception", topic, exc_info=error)
+    def _tell(self, topic: str, error: BaseException) -> None:
+        level = logging.WARNING if isinstance(error, LiveKitError) else logging.ERROR
+        self._failed.log(level, "the handler of streams of topic %r raised an exception", topic, error=error)

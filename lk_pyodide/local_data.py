@@ -9,8 +9,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from lk_pyodide.core import messages as m
+from lk_pyodide.core.streams import encoded
 from lk_pyodide.errors import PublishDataError, PublishDTMFError, PublishTranscriptionError
-from lk_pyodide.outgoing_streams import check_may_send, destinations
+from lk_pyodide.outgoing_streams import bytes_of, check_may_send, destinations
 from lk_pyodide.ports import RoomPort
 from lk_pyodide.types import ChatMessage, DataPacketKind, Transcription
 
@@ -42,7 +43,7 @@ class LocalData:
     ) -> None:
         """See :meth:`LocalParticipant.publish_data`."""
         chosen = destinations(destination_identities)
-        data = payload.encode() if isinstance(payload, str) else bytes(payload)
+        data = encoded(payload) if isinstance(payload, str) else bytes_of(payload)
         await self._room.wait_connected()
         user = m.UserPacket(self._info().sid, self._info().identity, data, chosen, topic or None)
         await self._send(user, DataPacketKind.RELIABLE if reliable else DataPacketKind.LOSSY, chosen)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeVar, overload
 
+from lk_pyodide import local_profile as profile
 from lk_pyodide import outgoing_streams as outgoing
 from lk_pyodide.core import streams
 from lk_pyodide.core.messages import ParticipantInfo
@@ -13,7 +14,6 @@ from lk_pyodide.errors import ConnectionLostError, LiveKitError, UsageError
 from lk_pyodide.local_capture import LocalCapture
 from lk_pyodide.local_data import LocalData
 from lk_pyodide.local_data_tracks import LocalDataTracks
-from lk_pyodide.local_profile import LocalProfile
 from lk_pyodide.local_publishing import LocalPublisher
 from lk_pyodide.local_track import LocalTrack
 from lk_pyodide.options import (
@@ -43,7 +43,7 @@ class LocalParticipant(Publishing[LocalTrackPublication]):
         self._tasks = TaskSet()
         self._publisher = LocalPublisher(room, self, self._track_ended)
         self._capture = LocalCapture(room, self, self._publisher, self._tasks)
-        self._profile = LocalProfile(room, self)
+        self._profile = profile.LocalProfile(room, self)
         self._data = LocalData(room, self, lambda: self._info)
         self._streams = OutgoingStreams(room, lambda: self._info)
         self._data_tracks = LocalDataTracks(room)
@@ -172,6 +172,7 @@ class LocalParticipant(Publishing[LocalTrackPublication]):
             topic: what it is about.
 
         Raises:
+            UsageError: the payload, or an argument, cannot be sent.
             PublishDataError: it is too large, we may not send, or it could not be sent.
             UnexpectedConnectionState: the room is not connected.
         """
@@ -438,18 +439,22 @@ class LocalParticipant(Publishing[LocalTrackPublication]):
         """Change our metadata, and wait until the server has confirmed it.
 
         Raises:
-            SignalRequestError: the server refused.
+            UsageError: it is no text, or so long that no server takes it.
+            SignalRequestError: the server refused: livekit-server takes 512 KiB of metadata, 64 KiB of attributes and
+                256 bytes of name, unless it is told otherwise.
             DeadlineExceeded: it was silent.
         """
+        streams.encoded(metadata)
         await self._profile.update(lambda info: info.metadata == metadata, metadata=metadata)
 
     async def set_name(self, name: str) -> None:
         """Change our name; otherwise as :meth:`set_metadata`."""
+        streams.encoded(name)
         await self._profile.update(lambda info: info.name == name, name=name)
 
     async def set_attributes(self, attributes: Mapping[str, str]) -> None:
         """Change some of our attributes; an empty value deletes one. Otherwise as :meth:`set_metadata`."""
-        wanted = dict(attributes)
+        wanted = profile.texts(attributes)
         await self._profile.update(
             lambda info: all(info.attributes.get(key, "") == value for key, value in wanted.items()), attributes=wanted
         )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import time
 from collections.abc import Callable, Mapping
 from enum import IntEnum
 from typing import TextIO
@@ -51,6 +52,37 @@ _TO_PYTHON = {
 def get_logger(name: str = "") -> logging.Logger:
     """The library's logger, or the one of a part of it (``"signal"``, ``"browser"`` …)."""
     return logging.getLogger(f"{ROOT}.{name}" if name else ROOT)
+
+
+class Tally:
+    """Lines about what others can bring about as often as they like: each at first, then a few at a time.
+
+    Each line says how many there were, so that a flood is seen for what it is without becoming one of its own.
+
+    Args:
+        logger: where the lines go.
+        burst: how many lines may come in a row.
+        pause: seconds after which there may be as many again.
+    """
+
+    def __init__(self, logger: logging.Logger, burst: int = 10, pause: float = 10.0) -> None:
+        self.count = 0
+        self._logger = logger
+        self._burst = burst
+        self._pause = pause
+        self._since = time.monotonic()
+        self._lines = 0
+
+    def log(self, level: int, text: str, *args: object, error: BaseException | None = None) -> None:
+        """Count one, and tell of it unless there were enough lines of late; ``error`` is shown with its traceback."""
+        self.count += 1
+        now = time.monotonic()
+        if now - self._since > self._pause:
+            self._since, self._lines = now, 0
+        self._lines += 1
+        if self._lines <= self._burst:
+            counted = f"{text} (%d so far)"
+            self._logger.log(level, counted, *args, self.count, exc_info=error, stacklevel=2)
 
 
 def set_log_level(level: LogLevel | int | str, name: str = "") -> None:

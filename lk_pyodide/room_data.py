@@ -45,14 +45,16 @@ class RoomData:
         sender = self._room.remotes.get(packet.participant_identity)
         match packet.value:
             case m.UserPacket() as user:
-                sender = sender or self._room.remotes.get(user.participant_identity)
+                if not packet.participant_identity:  # older servers say it here
+                    sender = self._room.remotes.get(user.participant_identity)
                 kind = packet.kind if isinstance(packet.kind, DataPacketKind) else DataPacketKind.RELIABLE
                 self._room.emit(ev.DataReceived(ev.DataPacket(user.payload, kind, sender, user.topic)))
             case DataStream.Header() | DataStream.Chunk() | DataStream.Trailer() as value:
                 self._room.streams.on_packet(packet, value)
             case m.RpcRequest() | m.RpcAck() | m.RpcResponse() as value:
                 self._local._rpc.on_packet(packet.participant_identity, value)
-            case m.ActiveSpeakerUpdate() as update:
+            case m.ActiveSpeakerUpdate() as update if not packet.participant_sid and not packet.participant_identity:
+                # Who speaks is the server's to say, which passes on what others say of it.
                 self._speakers_listed(update.speakers)
             case m.SipDTMF(code, digit):
                 self._room.emit(ev.SipDTMFReceived(ev.SipDTMF(code, digit, sender)))

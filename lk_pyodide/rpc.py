@@ -6,17 +6,19 @@ import asyncio
 import contextlib
 import functools
 import inspect
+import logging
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Any, Protocol
 
 from lk_pyodide.core import rpc as core
 from lk_pyodide.core.messages import DataPacket, PacketValue, ParticipantInfo, RpcAck, RpcRequest, RpcResponse
+from lk_pyodide.core.reassembly import MAX_PAYLOAD, budget
 from lk_pyodide.core.rpc import Code
 from lk_pyodide.errors import DataStreamError, LiveKitError, RoomDisconnectedError, RpcError, UsageError
 from lk_pyodide.incoming_streams import TextStreamReader
-from lk_pyodide.logging import get_logger
+from lk_pyodide.logging import Tally, get_logger
 from lk_pyodide.outgoing_streams import OutgoingStreams, check_may_send, text_info
 from lk_pyodide.ports import RoomPort
 from lk_pyodide.session.tasks import TaskSet
@@ -72,6 +74,8 @@ class Rpc:
         self._handlers: dict[str, RpcHandler] = {}
         self._calls: dict[str, _Call] = {}
         self._taken: dict[tuple[str, str], None] = {}
+        self._workload = core.Workload(budget(max(room.streams.limit, MAX_PAYLOAD)))
+        self._unanswered, self._unread, self._failed = Tally(_log), Tally(_log), Tally(_log)
         self._tasks = TaskSet()
         room.streams.texts.reserve(core.REQUEST_TOPIC, self._on_request)
         room.streams.texts.reserve(core.RESPONSE_TOPIC, self._on_response)
@@ -132,7 +136,7 @@ class Rpc:
         match value:
             case RpcRequest():
                 if self._is_new(sender, value.id):
-                    self._tasks.spawn(self._serve(sender, value))
+                    self._begin(sender, _weight(value), self._serve(sender, value))
             case RpcAck(request_id):
                 if (call := self._calls.get(request_id)) is not None and call.destination == sender:
                     call.ack()
@@ -173,18 +177,28 @@ class Rpc:
         try:
             request = core.read_request(reader.info.attributes)
         except RpcError as error:
-            self._tasks.spawn(self._refuse(caller, core.request_of(reader.info.attributes), error))
+            request_id = core.request_of(reader.info.attributes)
+            self._begin(caller, core.CALL_OVERHEAD, self._refuse(caller, request_id, error))
             return
         if request is None:
-            _log.warning("ignored a call of %r that does not say its id", caller)
+            self._unanswered.log(logging.WARNING, "ignored a call of %r that does not say its id", caller)
         elif self._is_new(caller, request.id):
-            self._tasks.spawn(self._serve(caller, request, reader))
+            self._begin(caller, _weight(request), self._serve(caller, request, reader))
+
+    def _begin(self, caller: str, weight: int, work: Coroutine[Any, Any, None]) -> None:
+        """Answer a call, unless too much of this caller's is being answered: it hears nothing then, as of a timeout."""
+        if not self._workload.take(caller, weight):
+            work.close()
+            self._unanswered.log(logging.WARNING, "ignored a call of %r, whose others are not answered yet", caller)
+            return
+        self._tasks.spawn(work).add_done_callback(lambda _: self._workload.release(caller, weight))
 
     def _on_response(self, reader: TextStreamReader, sender: str) -> None:
         """Somebody answers, with a text."""
         call = self._calls.get(core.request_of(reader.info.attributes))
         if call is not None and call.destination == sender:
             call.ack()
+            call.readers.append(reader)
             self._tasks.spawn(self._take_answer(call, reader))
 
     async def _take_answer(self, call: _Call, reader: TextStreamReader) -> None:
@@ -192,25 +206,24 @@ class Rpc:
         try:
             call.answer(RpcResponse(request_id, payload=await reader.read_all()))
         except DataStreamError as error:
-            _log.warning("an answer could not be read: %s", error)
+            self._unread.log(logging.WARNING, "an answer could not be read: %s", error)
             call.fail(core.unreadable("response"))
 
     async def _refuse(self, caller: str, request_id: str, error: RpcError) -> None:
-        with _telling("a call"):
+        with self._telling("a call"):
             await self._send(caller, core.failure(request_id, error))
 
     async def _serve(self, caller: str, request: RpcRequest, reader: TextStreamReader | None = None) -> None:
         """Answer a call, whose payload is in a text unless it is with the call."""
         version = core.VERSION if reader is None else core.STREAM_VERSION
-        with _telling(f"a call of {request.method!r}"):
+        with self._telling(f"a call of {request.method!r}"):
             await self._send(caller, RpcAck(request.id))
             try:
                 if request.version != version:
                     raise core.error(Code.UNSUPPORTED_VERSION)
-                if reader is not None:
-                    request = replace(request, payload=await _read(reader))
-                [to] = self._room.recipients((caller,))
-                answer = await self._answer(caller, request, as_stream=core.takes_streams(to))
+                async with self._complete(caller, request, reader) as call:
+                    [to] = self._room.recipients((caller,))
+                    answer = await self._answer(caller, call, as_stream=core.takes_streams(to))
             except RpcError as error:
                 await self._send(caller, core.failure(request.id, error))
                 return
@@ -219,6 +232,39 @@ class Rpc:
                 await self._send_text(caller, core.RESPONSE_TOPIC, answer.payload or "", attributes)
             else:
                 await self._send(caller, answer)
+
+    @contextlib.contextmanager
+    def _telling(self, what: str) -> Iterator[None]:
+        """Where nobody waits, an error is logged."""
+        try:
+            yield
+        except LiveKitError as error:
+            self._unanswered.log(logging.WARNING, "%s could not be answered: %s", what, error.__cause__ or error)
+
+    @contextlib.asynccontextmanager
+    async def _complete(
+        self, caller: str, request: RpcRequest, reader: TextStreamReader | None
+    ) -> AsyncIterator[RpcRequest]:
+        """The call with its payload; one that came as a text counts for the caller like the call itself.
+
+        Raises:
+            RpcError: it did not come as it should, or is too much.
+        """
+        if reader is None:
+            yield request
+            return
+        try:
+            payload = await _read(reader, core.time_to_answer(request))
+        except DataStreamError as error:
+            self._unread.log(logging.WARNING, "a call could not be read: %s", error)
+            raise core.unreadable("request") from error
+        weight = len(payload)
+        if not self._workload.take(caller, weight):
+            raise core.overload()
+        try:
+            yield replace(request, payload=payload)
+        finally:
+            self._workload.release(caller, weight)
 
     async def _answer(self, caller: str, request: RpcRequest, *, as_stream: bool) -> RpcResponse:
         handler = self._handlers.get(request.method)
@@ -233,16 +279,20 @@ class Rpc:
             raise
         except Exception as error:
             # What went wrong is our business; the caller only hears that something did.
-            _log.error("the handler of %r raised an exception", request.method, exc_info=error)
+            self._failed.log(logging.ERROR, "the handler of %r raised an exception", request.method, error=error)
             raise core.error(Code.APPLICATION_ERROR) from error
 
 
-async def _read(reader: TextStreamReader) -> str:
-    try:
+async def _read(reader: TextStreamReader, patience: float) -> str:
+    """All of a text, unless it stops coming for so many seconds."""
+    loop = asyncio.get_running_loop()
+    async with _deadline(patience, Code.RESPONSE_TIMEOUT) as deadline:
+        reader.on_progress = lambda _: deadline.reschedule(loop.time() + patience)
         return await reader.read_all()
-    except DataStreamError as error:
-        _log.warning("a call could not be read: %s", error)
-        raise core.unreadable("request") from error
+
+
+def _weight(request: RpcRequest) -> int:
+    return core.CALL_OVERHEAD + len(request.id) + len(request.method) + len(request.payload)
 
 
 @contextlib.asynccontextmanager
@@ -256,21 +306,10 @@ async def _sending() -> AsyncIterator[None]:
         raise core.error(Code.SEND_FAILED) from error
 
 
-@contextlib.contextmanager
-def _telling(what: str) -> Iterator[None]:
-    """Where nobody waits, an error is logged."""
-    try:
-        yield
-    except LiveKitError as error:
-        _log.warning("%s could not be answered: %s", what, error.__cause__ or error)
-
-
 async def _run(handler: RpcHandler, data: RpcInvocationData) -> object:
-    result = handler(data)
-    if not inspect.isawaitable(result):
-        return result
     try:
-        return await result
+        result = handler(data)
+        return await result if inspect.isawaitable(result) else result
     except asyncio.CancelledError as error:
         task = asyncio.current_task()
         if task is not None and task.cancelling():
@@ -303,6 +342,7 @@ class _Call:
     def __init__(self, destination: str) -> None:
         self.destination = destination
         self.on_ack: Callable[[], object] | None = None
+        self.readers: list[TextStreamReader] = []
         self.answered: asyncio.Future[RpcResponse] = asyncio.get_running_loop().create_future()
 
     def ack(self) -> None:
@@ -324,3 +364,5 @@ class _Call:
         self.on_ack = None
         if not self.answered.cancel() and not self.answered.cancelled():
             self.answered.exception()
+        for reader in self.readers:
+            reader.close()

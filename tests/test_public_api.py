@@ -102,8 +102,8 @@ VISIBLE = {
     "Publishing": "audio_track_publications video_track_publications",
     "LocalParticipant": """create_tracks edit_chat_message enable_camera_and_microphone perform_rpc publish_data
         publish_data_track publish_dtmf publish_track publish_transcription register_rpc_method send_bytes
-        send_chat_message send_file send_text set_attributes set_camera_enabled set_metadata set_microphone_enabled set_name
-        set_screen_share_enabled stream_bytes stream_text unpublish_track unregister_rpc_method""",
+        send_chat_message send_file send_text set_attributes set_camera_enabled set_metadata set_microphone_enabled
+        set_name set_screen_share_enabled stream_bytes stream_text unpublish_track unregister_rpc_method""",
     "RemoteParticipant": "data_tracks",
     "LocalDataTrack": "flush info is_published try_push unpublish",
     "RemoteDataTrack": "info is_published publisher_identity set_pipeline_options subscribe",
@@ -213,6 +213,7 @@ FOR_OUR_OWN_USE = {
     "lk_pyodide.devices": {"get_local_devices", "start_screen_capture"},
     "lk_pyodide.incoming_streams": {"IncomingStreams", "StreamReader", "Topics"},
     "lk_pyodide.local_track": {"wrap"},
+    "lk_pyodide.logging": {"Tally"},
     "lk_pyodide.options": {"merged"},
     "lk_pyodide.outgoing_streams": {"OutgoingStreams", "StreamWriter", "byte_info", "bytes_of"}
     | {"check_may_send", "destinations", "text_info"},

@@ -11,7 +11,7 @@ import codecs
 import zlib
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from typing import Generic, TypeVar
 from weakref import WeakValueDictionary
 
@@ -22,18 +22,24 @@ from lk_pyodide.types import DataStreamErrorReason as Reason
 from lk_pyodide.types import EncryptionType
 
 MAX_PAYLOAD = 64 * 1024 * 1024
-"""Bytes, uncompressed, that one stream may have, and that all streams of one sender may have unread."""
+"""Bytes, uncompressed, that one stream may have, and that all of a sender's on one topic may have unread."""
 MAX_OPEN = 64
-"""Streams that one sender may have open at a time."""
+"""Streams that one sender may have open at a time on one topic."""
 OVERHEAD = 4096
-"""Bytes that a stream counts for, besides its content, while somebody holds it."""
+"""Bytes that a stream counts for at least, besides its content, while somebody holds it."""
+PIECE_OVERHEAD = 128
+"""Bytes that a piece counts for besides its content: a byte alone is no small thing in Python."""
+MAX_QUOTE = 200
+"""Characters of a sender's words that an error repeats."""
+INFLATED_PIECE = 64 * 1024
+"""Bytes that are unpacked at a time: what a kilobyte stands for is known only when it is there."""
 
 P = TypeVar("P", str, bytes)
 Encryption = EncryptionType | int
 
 
 class _Sender:
-    """What one sender occupies here."""
+    """What one sender occupies here with a topic: a handler that is slow holds up nothing else."""
 
     __slots__ = ("__weakref__", "held", "open")
 
@@ -69,10 +75,10 @@ class Assembly(ABC, Generic[P]):
         self.failure: DataStreamError | None = None
         self.taken = 0
         self.on_change: Callable[[], object] = _nothing
-        self._name = f"stream {header.stream_id!r} of {identity!r}"
+        self._stream_id = header.stream_id
         self._total = header.total_length or None  # 0 is what some senders say who do not know
         self._limit = limit
-        self._budget = limit + MAX_OPEN * OVERHEAD
+        self._budget = budget(limit)
         self._unpacker = (
             zlib.decompressobj(wbits=-zlib.MAX_WBITS)
             if header.compression == DataStream.CompressionType.DEFLATE_RAW
@@ -84,9 +90,10 @@ class Assembly(ABC, Generic[P]):
         self._unplaced = 0  # bytes of a character that is not complete yet
         self._is_open = True
         self._sender = sender
-        self._held = OVERHEAD + sum(len(key) + len(value) for key, value in header.attributes.items())
+        self._held = 0
+        self._kept = 0  # of what has been taken
         sender.open += 1
-        sender.held += self._held
+        self._hold(max(OVERHEAD, _words(header)))
 
     @abstractmethod
     def _decode(self, data: bytes, *, final: bool) -> P:
@@ -102,10 +109,14 @@ class Assembly(ABC, Generic[P]):
         if not self._pieces:
             return None
         piece, size = self._pieces.popleft()
-        self._held -= size
-        self._sender.held -= size
+        self._hold(-size - PIECE_OVERHEAD)
         self.taken += size
         return piece
+
+    def keep(self, size: int) -> None:
+        """So many bytes of what has been taken are being collected, and count like what is still here."""
+        self._hold(size - self._kept)
+        self._kept = size
 
     # -- what comes --
 
@@ -125,8 +136,9 @@ class Assembly(ABC, Generic[P]):
             self.fail(self._mismatch())
             return
         self.attributes.update(trailer.attributes)
+        self._hold(_length(trailer.attributes))
         if trailer.reason:
-            self.fail(self._error(f"was ended by its sender: {trailer.reason}", Reason.ABNORMAL_END))
+            self.fail(self._error(f"was ended by its sender: {trailer.reason[:MAX_QUOTE]}", Reason.ABNORMAL_END))
         else:
             self._finish()
 
@@ -144,8 +156,8 @@ class Assembly(ABC, Generic[P]):
 
     def close(self) -> None:
         """Nobody wants the rest."""
-        self._release()
         self._pieces.clear()
+        self._hold(self._kept - self._held)
         self._end()
 
     def check_size(self, size: int | None) -> None:
@@ -155,18 +167,18 @@ class Assembly(ABC, Generic[P]):
 
     def _add(self, content: bytes) -> None:
         try:
-            self._take_in(content)
+            for data in self._unpacked(content):
+                self._take_in(data)
         except DataStreamError as error:
             self.fail(error)
         except zlib.error as error:
             self.fail(self._caused(error, "cannot be unpacked"))
         except UnicodeDecodeError as error:
-            self.fail(self._caused(error, "is no UTF-8"))
+            self.fail(self._caused(_excerpt(error), "is no UTF-8"))
         else:
             self.on_change()
 
-    def _take_in(self, content: bytes) -> None:
-        data = self._unpacked(content)
+    def _take_in(self, data: bytes) -> None:
         self._received += len(data)
         if self._total is not None and self._received > self._total:
             raise self._error(f"has more than the {self._total} bytes that were announced", Reason.LENGTH_EXCEEDED)
@@ -176,22 +188,26 @@ class Assembly(ABC, Generic[P]):
             raise self._error("was not read as fast as it came", Reason.PAYLOAD_TOO_LARGE)
         self._put(self._decode(data, final=False), len(data))
 
-    def _unpacked(self, content: bytes) -> bytes:
+    def _unpacked(self, content: bytes) -> Iterator[bytes]:
         unpacker = self._unpacker
         if unpacker is None:
-            return content
-        room = min(self._limit, self._total or self._limit) - self._received
-        data = unpacker.decompress(content, room + 1)
-        if unpacker.unused_data:
-            raise self._error("goes on after its end", Reason.DECODE_FAILED)
-        return data
+            yield content
+            return
+        while content:
+            data = unpacker.decompress(content, INFLATED_PIECE)
+            if unpacker.unused_data:
+                raise self._error("goes on after its end", Reason.DECODE_FAILED)
+            yield data
+            # A full piece may be followed by more of what the unpacker has taken in already.
+            content = unpacker.unconsumed_tail
+        while data := unpacker.decompress(b"", INFLATED_PIECE):
+            yield data
 
     def _put(self, piece: P, size: int) -> None:
         self._unplaced += size
         if piece:
             self._pieces.append((piece, self._unplaced))
-            self._held += self._unplaced
-            self._sender.held += self._unplaced
+            self._hold(self._unplaced + PIECE_OVERHEAD)
             self._unplaced = 0
 
     def _finish(self) -> None:
@@ -203,7 +219,7 @@ class Assembly(ABC, Generic[P]):
         try:
             self._decode(b"", final=True)
         except UnicodeDecodeError as error:
-            self.fail(self._caused(error, "ends within a character"))
+            self.fail(self._caused(_excerpt(error), "ends within a character"))
         else:
             self._end()
 
@@ -215,19 +231,19 @@ class Assembly(ABC, Generic[P]):
             self._sender.open -= 1
             self.on_change()
 
-    def _release(self) -> None:
-        self._sender.held -= self._held
-        self._held = 0
+    def _hold(self, size: int) -> None:
+        self._held += size
+        self._sender.held += size
 
     def __del__(self) -> None:
         # Of one that never came to be there is nothing to release.
-        if hasattr(self, "_held"):
-            self._release()
+        if hasattr(self, "_kept"):
+            self._hold(-self._held)
             self.on_change = _nothing
             self._end()
 
     def _error(self, what: str, reason: Reason) -> DataStreamError:
-        return DataStreamError(f"{self._name} {what}", reason)
+        return DataStreamError(f"{_name(self._stream_id, self.identity)} {what}", reason)
 
     def _caused(self, cause: Exception, what: str) -> DataStreamError:
         error = self._error(what, Reason.DECODE_FAILED)
@@ -271,7 +287,7 @@ class Incoming:
     def __init__(self, limit: int = MAX_PAYLOAD) -> None:
         self._limit = limit
         self._streams: WeakValueDictionary[tuple[str, str], TextAssembly | ByteAssembly] = WeakValueDictionary()
-        self._senders: WeakValueDictionary[str, _Sender] = WeakValueDictionary()
+        self._senders: WeakValueDictionary[tuple[str, str], _Sender] = WeakValueDictionary()
 
     def open(
         self, packet: DataPacket, header: DataStream.Header, encryption: Encryption
@@ -285,16 +301,16 @@ class Incoming:
             DataStreamError: it is refused; nobody needs to hear of it.
         """
         identity, sid = packet.participant_identity, packet.participant_sid
-        name = f"stream {header.stream_id!r} of {identity!r}"
+        name = _name(header.stream_id, identity)
         key = (sid, header.stream_id)
         known = self._streams.get(key)
         if known is not None and known.is_open:
             raise DataStreamError(f"{name} is open already", Reason.ALREADY_OPENED)
         if header.compression not in list(DataStream.CompressionType):
             raise DataStreamError(f"{name} is packed in an unknown way", Reason.DECODE_FAILED)
-        who = sid or identity
+        who = (sid or identity, header.topic)
         sender = self._senders.get(who) or _Sender()
-        if sender.open >= MAX_OPEN or sender.held >= self._limit + MAX_OPEN * OVERHEAD:
+        if sender.open >= MAX_OPEN or sender.held >= budget(self._limit):
             raise DataStreamError(f"{name} is one too many", Reason.PAYLOAD_TOO_LARGE)
         self._senders[who] = sender
         make = ByteAssembly if header.byte_header is not None else TextAssembly
@@ -328,6 +344,35 @@ class Incoming:
             error = DataStreamError("the room was left while a stream came", Reason.ABNORMAL_END)
             error.__cause__ = cause
             assembly.fail(error)
+
+
+def _name(stream_id: str, identity: str) -> str:
+    return f"stream {stream_id[:MAX_QUOTE]!r} of {identity!r}"
+
+
+def budget(limit: int) -> int:
+    """Bytes that a sender may occupy: room for the largest stream, in chunks of the usual size, and its overhead."""
+    return limit + limit // 64 + MAX_OPEN * OVERHEAD
+
+
+def _words(header: DataStream.Header) -> int:
+    """How much the header says."""
+    texts = [header.stream_id, header.topic, header.mime_type]
+    if header.text_header is not None:
+        texts += (header.text_header.reply_to_stream_id, *header.text_header.attached_stream_ids)
+    if header.byte_header is not None:
+        texts.append(header.byte_header.name)
+    return sum(map(len, texts)) + _length(header.attributes)
+
+
+def _length(attributes: Mapping[str, str]) -> int:
+    return sum(len(key) + len(value) for key, value in attributes.items())
+
+
+def _excerpt(error: UnicodeDecodeError) -> UnicodeDecodeError:
+    """The same without the rest of the data, which nobody counts there."""
+    wrong = error.object[error.start : error.end]
+    return UnicodeDecodeError(error.encoding, wrong, 0, len(wrong), error.reason)
 
 
 def _nothing() -> None:

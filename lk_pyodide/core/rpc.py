@@ -32,6 +32,8 @@ MIN_SENT_TIMEOUT = 8.0
 """Seconds that the other side is given at least: the way there counts as well."""
 MAX_TIMEOUT = 4_294_967.0
 """Seconds that a request can say (2³² ms, seven weeks)."""
+CALL_OVERHEAD = 4096
+"""Bytes that a call counts for, besides its payload, while it is answered."""
 MIN_SERVER = (1, 8, 0)
 """The first livekit-server that passes calls on."""
 
@@ -50,6 +52,32 @@ TEXTS = {
     Code.SEND_FAILED: "Failed to send",
 }
 """What each code says: the same words in every SDK."""
+
+
+class Workload:
+    """How much the calls of each caller occupy while they are answered.
+
+    Args:
+        limit: bytes that one caller may occupy.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._held: dict[str, int] = {}
+
+    def take(self, caller: str, size: int) -> bool:
+        """Count more of a caller's; False when it would be too much, and then it is not counted."""
+        held = self._held.get(caller, 0) + size
+        if held > self._limit:
+            return False
+        self._held[caller] = held
+        return True
+
+    def release(self, caller: str, size: int) -> None:
+        """So much of a caller's is done."""
+        held = self._held.pop(caller, 0) - size
+        if held:
+            self._held[caller] = held
 
 
 def error(code: RpcError.ErrorCode) -> RpcError:
@@ -145,6 +173,11 @@ _NUMBER = re.compile(r"([0-9]{1,10})(\.[0-9]*)?")
 def unreadable(what: str) -> RpcError:
     """The error for a payload (of a ``request`` or a ``response``) that did not come as it should."""
     return RpcError(Code.APPLICATION_ERROR, TEXTS[Code.APPLICATION_ERROR], f"Error reading RPC {what} payload")
+
+
+def overload() -> RpcError:
+    """The error for a call whose payload is more than its caller may occupy here."""
+    return RpcError(Code.APPLICATION_ERROR, TEXTS[Code.APPLICATION_ERROR], "Too much is being answered already")
 
 
 def response_attributes(request_id: str) -> dict[str, str]:

@@ -7,6 +7,7 @@ what it sends (livekit-client ``DataChannelManager.ts``).
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -23,7 +24,7 @@ from lk_pyodide.core.reliable import (
     ReliableSequence,
 )
 from lk_pyodide.errors import BrowserError, DeadlineExceeded, LiveKitError, ProtocolError, PublishDataError
-from lk_pyodide.logging import get_logger
+from lk_pyodide.logging import Tally, get_logger
 from lk_pyodide.types import DataPacketKind
 
 _log = get_logger("data")
@@ -60,7 +61,7 @@ class Channels:
         self._filter = DuplicateFilter()
         self._sequence = ReliableSequence()
         self._out: dict[str, _Outgoing] = {}
-        self._in: list[DataChannel] = []
+        self._rubbish = Tally(_log)
         self._closed = False
 
     def create(self, pc: PeerConnection) -> None:
@@ -75,9 +76,8 @@ class Channels:
     def adopt(self, channel: DataChannel) -> DataChannelHandler | None:
         """The server opened a channel."""
         if channel.label not in _LOW_WATER or self._closed:
-            _log.warning("closed a data channel of an unknown kind")
+            self._rubbish.log(logging.WARNING, "closed a data channel of an unknown kind")
             return None
-        self._in.append(channel)
         return _Incoming(self, channel.label)
 
     async def send(self, packet: DataPacket) -> None:
@@ -145,16 +145,15 @@ class Channels:
 
     def receive(self, label: str, data: bytes | str) -> None:
         """A message came on a channel."""
-        if isinstance(data, str):
-            _log.debug("ignored a text on %s", label)
-            return
-        if label == DATA_TRACK:
+        if label == DATA_TRACK and not isinstance(data, str):
             self._handler.on_track_packet(data)
             return
         try:
+            if isinstance(data, str):
+                raise ProtocolError("it is a text")
             packet = wire.decode_packet(data)
         except ProtocolError as error:
-            _log.warning("ignored a message on %s: %s", label, error)
+            self._rubbish.log(logging.WARNING, "ignored a message on %s: %s", label, error)
             return
         if self._filter.accepts(packet, asyncio.get_running_loop().time()):
             self._handler.on_packet(packet)

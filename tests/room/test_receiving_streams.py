@@ -308,7 +308,7 @@ async def test_streams_that_are_refused_are_counted(
     coming = first_text(joined)
     await say(joined, server, TEXT, TEXT, replace(TEXT, stream_id="3", compression=9))
     assert [record.levelname for record in caplog.records] == ["WARNING"] * 2
-    assert "1." in caplog.records[0].message and "2." in caplog.records[1].message
+    assert "(1 so far)" in caplog.records[0].message and "(2 so far)" in caplog.records[1].message
     await say(joined, server, chunk(0, "abc"), end())
     assert await coming.result()[0].read_all() == "abc"
 
