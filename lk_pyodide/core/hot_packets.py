@@ -212,7 +212,7 @@ _Table: TypeAlias = dict[int, tuple[str, _Kind, Any]]
 def _table(fields: tuple[_Field, ...]) -> _Table:
     found: _Table = {}
     for number, name, kind in fields:
-        of = _OF.get(name)
+        of: Any = _OF.get(name)
         if kind is _Kind.MESSAGE:
             of = of, _table(_FIELDS[of])
         if kind is not _Kind.UNUSUAL:

@@ -2,13 +2,14 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 import pytest
 import pytest_asyncio
 
 from tests.harness import fixtures
+from tests.harness.fixtures import has_failed
 from tests.harness.js_peer import JsPeer
 from tests.harness.pages import Browser
 from tests.harness.peers import Peer
@@ -72,37 +73,43 @@ def _venue(request: pytest.FixtureRequest) -> Venue:
     get = request.getfixturevalue
     if request.param in HOSTS:
         pythons = (get(f"chromium_{request.param}"), get(f"firefox_{request.param}"))
-        return Venue(get("livekit"), pythons, JsPeer(get("js_page")))
+        return Venue(get("livekit"), pythons, JsPeer, get("js_page"))
     name = request.param.removeprefix("local ")
     pythons = (get(f"{name}_python"), get(f"{name}_second"))
-    return Venue(LocalServer(), pythons, LocalJsPeer(get(f"{name}_local_js")))
+    return Venue(LocalServer(), pythons, LocalJsPeer, get(f"{name}_local_js"))
 
 
-@pytest.fixture(params=[*HOSTS, *LOCAL])
+@pytest.fixture(scope="module", params=[*HOSTS, *LOCAL])
 def venue(request: pytest.FixtureRequest) -> Venue:
-    """A livekit-server with Python on the page, then in a worker, in Chromium and Firefox; then the tabs of each."""
+    """A livekit-server with Python on the page, then in a worker, in Chromium and Firefox; then the tabs of each.
+
+    All tests of a module that are there come before those of the next venue.
+    """
     return _venue(request)
 
 
-@pytest.fixture(params=HOSTS)
+@pytest.fixture(scope="module", params=HOSTS)
 def livekit_venue(request: pytest.FixtureRequest) -> Venue:
     """Those with a livekit-server, for what only it does."""
     return _venue(request)
 
 
 @contextlib.asynccontextmanager
-async def _gathered(venue: Venue, rust: RustPeer | None, room_name: str) -> AsyncIterator[Party]:
-    party = Party(PyPeer(venue.pythons[0]), PyPeer(venue.pythons[1]), venue.js, rust, venue.is_local)
+async def _gathered(venue: Venue, room_name: str) -> AsyncIterator[Party]:
+    rust = None if venue.is_local else RustPeer()
+    party = Party(PyPeer(venue.pythons[0]), PyPeer(venue.pythons[1]), venue.new_js(), rust, venue.is_local)
     names = ("py-1", "py-2", "js", "rust")
-    async with asyncio.TaskGroup() as group:
-        for peer, name in zip(party.all, names, strict=False):
-            group.create_task(peer.connect(venue.server.url, venue.server.token(name, room_name)))
-    for looker, other in party.pairs():
-        await looker.wait_remote(other.identity)
     try:
+        async with asyncio.TaskGroup() as group:
+            for peer, name in zip(party.all, names, strict=False):
+                group.create_task(peer.connect(venue.server.url, venue.server.token(name, room_name)))
+        for looker, other in party.pairs():
+            await looker.wait_remote(other.identity)
         yield party
     finally:
         await party.js.drop()
+        if rust is not None:
+            await rust.disconnect()
         for peer in party.ours:
             await peer.disconnect()
         if venue.is_local:
@@ -111,17 +118,54 @@ async def _gathered(venue: Venue, rust: RustPeer | None, room_name: str) -> Asyn
     await asyncio.gather(*(peer.end() for peer in party.ours))
 
 
-@pytest_asyncio.fixture(loop_scope="session")
-async def party(venue: Venue, rust_peer: Callable[[], RustPeer], room_name: str) -> AsyncIterator[Party]:
-    """All that can come, connected and seeing each other."""
-    async with _gathered(venue, None if venue.is_local else rust_peer(), room_name) as party:
-        yield party
+class StandingParty:
+    """What test after test meets at a venue: one party, as long as nobody leaves it and nothing stays published."""
+
+    def __init__(self, venue: Venue) -> None:
+        self._venue = venue
+        self._party: Party | None = None
+        self._exit = contextlib.AsyncExitStack()
+
+    async def gather(self, room_name: str) -> Party:
+        """The party of the last test, or a new one."""
+        if self._party is None:
+            self._party = await self._exit.enter_async_context(_gathered(self._venue, room_name))
+        for peer in self._party.all:
+            await peer.forget_records()
+        return self._party
+
+    async def look(self) -> None:
+        """Let everybody leave if the party is not what it was."""
+        states = [await peer.state() for peer in self._party.all] if self._party is not None else []
+        if any(state.state != "connected" or state.local.tracks for state in states):
+            await self.end()
+
+    async def end(self) -> None:
+        """Everybody leaves."""
+        self._party = None
+        await self._exit.aclose()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def standing_party(venue: Venue) -> AsyncIterator[StandingParty]:
+    """For `party`."""
+    standing = StandingParty(venue)
+    yield standing
+    await standing.end()
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def livekit_party(
-    livekit_venue: Venue, rust_peer: Callable[[], RustPeer], room_name: str
-) -> AsyncIterator[Party]:
+async def party(request: pytest.FixtureRequest, standing_party: StandingParty, room_name: str) -> AsyncIterator[Party]:
+    """All that can come, connected and seeing each other. They may have met in another test."""
+    yield await standing_party.gather(room_name)
+    if has_failed(request.node):
+        await standing_party.end()
+    else:
+        await standing_party.look()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def livekit_party(livekit_venue: Venue, room_name: str) -> AsyncIterator[Party]:
     """The same at a livekit-server."""
-    async with _gathered(livekit_venue, rust_peer(), room_name) as party:
+    async with _gathered(livekit_venue, room_name) as party:
         yield party

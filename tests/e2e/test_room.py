@@ -15,6 +15,10 @@ from tests.harness.python_page import PythonPage
 from tests.harness.rust_peer import RustPeer
 from tests.harness.servers import LiveKitServer
 
+MANY = 500
+EXACT = "שלום \u202eabc\u202c مرحبا\0 👩‍👩‍👧 e\u0301 \t<b>&amp;</b> \r\n "
+"""Characters that are easily lost: from right to left, none at all, of several code points, of markup."""
+
 
 async def test_presence(party: Party) -> None:
     """Each sees the others."""
@@ -26,26 +30,44 @@ async def test_reliable_data_reaches_everybody(party: Party) -> None:
     """With its topic and its sender."""
     for sender in party.all:
         text = f"from {sender.identity}".encode()
-        await sender.publish_data(text, topic="to-all")
+        await sender.publish_data(text, topic=EXACT)
         for receiver in party.others(sender):
             message = await receiver.wait_data(_packet(data=text))
-            assert (message.topic, message.reliable, message.sender) == ("to-all", True, sender.identity)
+            assert (message.topic, message.reliable, message.sender) == (EXACT, True, sender.identity)
 
 
 async def test_data_reaches_whom_it_is_meant_for(party: Party) -> None:
-    """A packet with a destination comes to nobody else, and an empty topic stays empty."""
-    for sender in party.ours:
-        for receiver in party.others(sender):
-            text = f"{sender.identity} to {receiver.identity}".encode()
-            await sender.publish_data(text, identities=[receiver.identity])
-            message = await receiver.wait_data(_packet(data=text))
-            assert message.topic == ""
+    """One, or several of which one is nobody: it comes once, to nobody else; an empty topic stays empty."""
+    for sender in party.all:
+        others = party.others(sender)
+        wanted: dict[str, list[bytes]] = {receiver.identity: [] for receiver in others}
+        lists = [[receiver.identity] for receiver in others]
+        several = [receiver.identity for receiver in others[:-1]]
+        lists += [several, [*several, others[0].identity, "nobody", sender.identity], ["nobody"]]
+        for number, identities in enumerate(lists):
+            text = f"{number} of {sender.identity} to {identities}".encode()
+            await sender.publish_data(text, identities=identities)
+            for identity in wanted.keys() & set(identities):
+                wanted[identity].append(text)
         await sender.publish_data(b"last", topic="last")
-        for receiver in party.others(sender):
+        for receiver in others:
             # Reliable data is in order, so whatever was not meant for the receiver would have come before this.
             await receiver.wait_data(_packet("last", sender.identity))
-            received = [got.data for got in await receiver.data() if got.sender == sender.identity and not got.topic]
-            assert received == [f"{sender.identity} to {receiver.identity}".encode()]
+            received = [got for got in await receiver.data() if got.sender == sender.identity and got.topic != "last"]
+            assert [got.data for got in received] == wanted[receiver.identity], f"to {receiver.identity}"
+            assert {got.topic for got in received} == {""}
+
+
+async def test_order(party: Party) -> None:
+    """Everybody sends many packets at the same time: each comes to everybody once, in its sender's order."""
+    await asyncio.gather(*(sender.publish_numbers(MANY, topic="many") for sender in party.all))
+    for receiver, sender in party.pairs():
+        await receiver.wait_data(_packet("many", sender.identity, b"%d" % (MANY - 1)), 30)
+    for receiver in party.all:
+        received = [got for got in await receiver.data() if got.topic == "many"]
+        for sender in party.others(receiver):
+            numbers = [int(got.data) for got in received if got.sender == sender.identity]
+            assert numbers == list(range(MANY)), f"{sender.identity} to {receiver.identity}"
 
 
 async def test_lossy_data(party: Party) -> None:
@@ -68,6 +90,47 @@ async def test_large_data(party: Party) -> None:
         assert (await receiver.wait_data(_packet("large"))).data == payload
     with pytest.raises(Exception, match="PublishDataError.*stream"):
         await party.first.publish_data(bytes(64_000))
+
+
+async def test_names_metadata_attributes(party: Party) -> None:
+    """What somebody changes of itself, everybody sees; the setter returns when the server has confirmed it."""
+    long = EXACT * 120  # some 10 kB
+    for peer in party.all:
+        await peer.set_name(f"{EXACT}of {peer.identity}")
+        await peer.set_metadata(f"{long}of {peer.identity}")
+        await peer.set_attributes({"color": "blue", "hand": "up", EXACT: long})
+        await peer.set_attributes({"hand": ""})
+    wanted = {"color": "blue", EXACT: long}
+    for looker, other in party.pairs():
+        remote = await looker.wait_remote(other.identity, lambda remote: remote.attributes == wanted, 10, "attributes")
+        assert remote.name == f"{EXACT}of {other.identity}"
+        assert remote.metadata == f"{long}of {other.identity}"
+    for peer in party.ours:
+        local = (await peer.state()).local
+        assert (local.attributes, local.name) == (wanted, f"{EXACT}of {peer.identity}")
+        for name in ("participant_name_changed", "participant_metadata_changed", "participant_attributes_changed"):
+            await peer.wait_event(name)
+
+
+async def test_unpublish(party: Party) -> None:
+    """Sharing a screen comes and goes at everybody."""
+    for peer in (party.first, party.js):
+        if peer.page.browser_name == "firefox":
+            print(f"{peer.identity} does not share: Firefox wants a click")
+            continue
+        await peer.set_screen_share(True)
+        for looker in party.others(peer):
+            await looker.wait_remote(peer.identity, lambda remote: remote.subscribed("screen_share"), 15, "screen")
+            await looker.wait_video(peer.identity, "screen_share", more=1)
+        await peer.set_screen_share(False)
+        for looker in party.others(peer):
+            await looker.wait_remote(
+                peer.identity, lambda remote: remote.track("screen_share") is None, 10, "no screen"
+            )
+        for looker in party.ours:
+            if looker is not peer:
+                await looker.wait_event("track_unsubscribed")
+                await looker.wait_event("track_unpublished")
 
 
 @pytest.mark.timeout(120)
@@ -127,47 +190,6 @@ async def test_the_server_mutes(livekit_party: Party, livekit: LiveKitServer, ro
         await peer.wait_for(lambda state: state.local.muted("microphone") is True, what="muted by the server")
         for looker in party.others(peer):
             await looker.wait_remote(peer.identity, _muted("microphone"), 10, "muted by the server")
-
-
-async def test_unpublish(party: Party) -> None:
-    """Sharing a screen comes and goes at everybody."""
-    for peer in (party.first, party.js):
-        if peer.page.browser_name == "firefox":
-            print(f"{peer.identity} does not share: Firefox wants a click")
-            continue
-        await peer.set_screen_share(True)
-        for looker in party.others(peer):
-            await looker.wait_remote(peer.identity, lambda remote: remote.subscribed("screen_share"), 15, "screen")
-            await looker.wait_video(peer.identity, "screen_share", more=1)
-        await peer.set_screen_share(False)
-        for looker in party.others(peer):
-            await looker.wait_remote(
-                peer.identity, lambda remote: remote.track("screen_share") is None, 10, "no screen"
-            )
-        for looker in party.ours:
-            if looker is not peer:
-                await looker.wait_event("track_unsubscribed")
-                await looker.wait_event("track_unpublished")
-
-
-async def test_names_metadata_attributes(party: Party) -> None:
-    """What somebody changes of itself, everybody sees; the setter returns when the server has confirmed it."""
-    for peer in party.all:
-        await peer.set_name(f"Name of {peer.identity} 🦊")
-        await peer.set_metadata(f"metadata <b>of</b> {peer.identity}")
-        await peer.set_attributes({"color": "blue", "hand": "up"})
-        await peer.set_attributes({"hand": ""})
-    for looker, other in party.pairs():
-        remote = await looker.wait_remote(
-            other.identity, lambda remote: remote.attributes == {"color": "blue"}, 10, "attributes"
-        )
-        assert remote.name == f"Name of {other.identity} 🦊"
-        assert remote.metadata == f"metadata <b>of</b> {other.identity}"
-    for peer in party.ours:
-        local = (await peer.state()).local
-        assert (local.attributes, local.name) == ({"color": "blue"}, f"Name of {peer.identity} 🦊")
-        for name in ("participant_name_changed", "participant_metadata_changed", "participant_attributes_changed"):
-            await peer.wait_event(name)
 
 
 async def test_the_servers_own_news(livekit_party: Party, livekit: LiveKitServer, room_name: str) -> None:

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from lk_pyodide import RpcError
-from lk_pyodide.core.rpc import MAX_PAYLOAD
+from lk_pyodide.core.rpc import ACK_TIMEOUT, MAX_PAYLOAD
 from tests.e2e.conftest import Party
 from tests.harness.peers import REFUSED, Peer, RpcMethod, RpcOutcome
 
@@ -58,6 +58,27 @@ async def test_many_at_a_time(party: Party) -> None:
         *(caller.perform_rpc(callee.identity, "echo", payload) for caller, callee, payload in calls)
     )
     assert [outcome.payload for outcome in outcomes] == [payload for _, _, payload in calls]
+
+
+async def test_timeouts(party: Party) -> None:
+    """A handler that takes longer than the caller waits, and a callee that hears nothing of the call."""
+    await _offer(party, "hang")
+    started = time.monotonic()
+    pairs = _with_us(party)
+    slow = await asyncio.gather(
+        *(one.perform_rpc(other.identity, "hang", "", response_timeout=1) for one, other in pairs)
+    )
+    for (caller, callee), outcome in zip(pairs, slow, strict=True):
+        assert outcome.code == Code.RESPONSE_TIMEOUT, f"{caller.identity} to {callee.identity}"
+    print(f"no answer after {time.monotonic() - started:.1f} s")
+    assert time.monotonic() - started < 3
+    async with party.js.deaf():
+        started = time.monotonic()
+        deaf = await asyncio.gather(*(caller.perform_rpc(party.js.identity, "hang", "") for caller in party.ours))
+    assert [outcome.code for outcome in deaf] == [Code.CONNECTION_TIMEOUT] * 2
+    seconds = time.monotonic() - started
+    print(f"no acknowledgement after {seconds:.1f} s")
+    assert ACK_TIMEOUT <= seconds < 3 * ACK_TIMEOUT
 
 
 @pytest.mark.timeout(120)

@@ -53,6 +53,7 @@ _BROWSERS = {
     "firefox_local_js",
     "venue",
     "livekit_venue",
+    "standing_party",
     "pages",
     "js_peer",
     "open_js_peer",
@@ -61,6 +62,7 @@ _SERVERS = {"livekit", "fault_server", "rust_peer"}
 _servers: dict[str, LiveKitServer | FaultServer] = {}
 _pages: dict[str, Page] = {}
 _marks = pytest.StashKey[dict[str, int]]()
+_failed = pytest.StashKey[bool]()
 _room_numbers = itertools.count(1)
 
 
@@ -313,6 +315,11 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     item.stash[_marks] = logs | {name: len(page.console) for name, page in _pages.items()}
 
 
+def has_failed(item: pytest.Item) -> bool:
+    """Whether a test has failed that is being taken down."""
+    return item.stash.get(_failed, False)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[Any]
@@ -320,6 +327,7 @@ def pytest_runtest_makereport(
     """Show what the servers and the pages said during a failed test."""
     report = yield
     if report.failed:
+        item.stash[_failed] = True
         since = item.stash.get(_marks, {})
         for name, server in _servers.items():
             if text := server.process.tail(40, since.get(name, 0)):

@@ -5,6 +5,21 @@
   const bytes = (base64) => Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
   const base64 = (array) => btoa(Array.from(array, (byte) => String.fromCharCode(byte)).join(""));
   const utf8 = (text) => new TextEncoder().encode(text);
+  const file = (name, content) => new File([bytes(content)], name, {type: "text/x-test"});
+
+  // See tests/inpage/texts.py.
+  function longText(blocks) {
+    const starts = [0x21, 0xc0, 0x4e00, 0x1f300];
+    let random = 1;
+    const next = () => (random = random * 16807 % 2147483647);
+    const block = Array.from({length: 20000}, () => String.fromCodePoint(starts[next() % 4] + next() % 90)).join("");
+    return Array.from({length: blocks}, (_, number) => `${number} ${block}`).join("");
+  }
+
+  // What is long: its SHA-256.
+  async function compact(content) {
+    return content.length <= 1 << 20 ? content : new Uint8Array(await crypto.subtle.digest("SHA-256", content));
+  }
 
   function describe(value) {
     if (value === null || value === undefined) return String(value);
@@ -54,6 +69,7 @@
       this.events = [];
       this.data = [];
       this.streams = [];
+      this.topics = new Set();
       this.changes = 0;
       this.waiters = [];
       this.elements = new Map();
@@ -106,6 +122,7 @@
 
     async connect(url, token, roomOptions, connectOptions) {
       this.room = new Room(roomOptions);
+      this.topics.clear();
       this.listen(this.room);
       await this.room.connect(url, token, connectOptions);
     }
@@ -164,7 +181,18 @@
       await this.room.localParticipant.publishData(bytes(payload), {reliable, topic, destinationIdentities});
     }
 
+    async publishNumbers(count, topic) {
+      const me = this.room.localParticipant;
+      for (let number = 0; number < count; number++) await me.publishData(utf8(`${number}`), {reliable: true, topic});
+    }
+
+    forgetRecords() {
+      for (const records of [this.events, this.data, this.streams]) records.length = 0;
+    }
+
     takeStreams(topic) {
+      if (this.topics.has(topic)) return;
+      this.topics.add(topic);
       this.room.registerTextStreamHandler(topic, (reader, {identity}) => this.read("text", reader, identity));
       this.room.registerByteStreamHandler(topic, (reader, {identity}) => this.read("bytes", reader, identity));
     }
@@ -180,7 +208,7 @@
       const {info} = reader;
       this.streams.push({
         kind, sender, failed,
-        data: base64(new Uint8Array(await new Blob(pieces).arrayBuffer())),
+        data: base64(await compact(new Uint8Array(await new Blob(pieces).arrayBuffer()))),
         topic: info.topic,
         id: info.id,
         attributes: info.attributes,
@@ -197,6 +225,22 @@
       const all = {...options, destinationIdentities: identities?.length ? identities : undefined};
       if (kind === "text") await me.sendText(content, all);
       else await me.sendBytes(bytes(content), all);
+    }
+
+    async sendLongText(blocks, topic) {
+      await this.room.localParticipant.sendText(longText(blocks), {topic});
+    }
+
+    async sendAttached(text, files, topic) {
+      const progress = [];
+      const attachments = Object.entries(files).map(([name, content]) => file(name, content));
+      const onProgress = (done) => progress.push(done);
+      await this.room.localParticipant.sendText(text, {topic, attachments, onProgress});
+      return progress;
+    }
+
+    async sendFile(content, name, topic) {
+      await this.room.localParticipant.sendFile(file(name, content), {topic});
     }
 
     async writeStream(kind, pieces, options) {
@@ -242,6 +286,12 @@
       await writer.write(piece);
     }
 
+    setDeaf(deaf) {
+      const {engine} = this.room;
+      if (deaf) this.hearing = engine.listeners("dataPacketReceived");
+      for (const listener of this.hearing) engine[deaf ? "off" : "on"]("dataPacketReceived", listener);
+    }
+
     registerRpc(method, {code, message, data}) {
       const answers = {
         echo: (payload) => payload,
@@ -250,12 +300,15 @@
         crash: () => { throw new Error("secret"); },
         hang: () => new Promise(() => {}),
       };
+      this.room.localParticipant.unregisterRpcMethod(method);
       this.room.localParticipant.registerRpcMethod(method, async ({payload}) => answers[method](payload));
     }
 
-    async performRpc(destinationIdentity, method, payload) {
+    async performRpc(destinationIdentity, method, payload, seconds) {
+      const responseTimeout = seconds === null ? undefined : seconds * 1000;
+      const call = {destinationIdentity, method, payload, responseTimeout};
       try {
-        return {payload: await this.room.localParticipant.performRpc({destinationIdentity, method, payload})};
+        return {payload: await this.room.localParticipant.performRpc(call)};
       } catch (error) {
         if (!(error instanceof RpcError)) throw error;
         return {code: error.code, message: error.message, data: error.data ?? ""};

@@ -1,9 +1,10 @@
 """livekit-client 2.23.0 as a peer: a page of rooms, each a `Peer`."""
 
 import base64
+import contextlib
 import dataclasses
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, Self
 
 from tests.harness.pages import Browser, Page, js_call
@@ -11,6 +12,7 @@ from tests.harness.peers import (
     REFUSED,
     DataMessage,
     EventRecord,
+    FileKind,
     Peer,
     PeerState,
     RpcMethod,
@@ -29,6 +31,7 @@ class JsPeer(Peer):
     """A room of livekit-client in a page that shows `js_peer.html`. Options keep livekit-client's camelCase names."""
 
     make = "livekit-client"
+    file_kinds = ("native",)
 
     def __init__(self, page: Page, identity: str = "") -> None:
         self.page = page
@@ -121,6 +124,10 @@ class JsPeer(Peer):
         payload = base64.b64encode(data).decode()
         await self.call("(peer, ...args) => peer.publish(...args)", payload, reliable, topic, list(identities))
 
+    async def publish_numbers(self, count: int, *, topic: str) -> None:
+        """See `Peer`."""
+        await self.call("(peer, ...args) => peer.publishNumbers(...args)", count, topic)
+
     async def data(self) -> list[DataMessage]:
         """See `Peer`."""
         received = await self.call("(peer) => peer.data")
@@ -140,11 +147,24 @@ class JsPeer(Peer):
         options = {"topic": topic, "attributes": dict(attributes or {}), "identities": list(identities)}
         await self._send("sendStream", "text", text, **options)
 
+    async def send_long_text(self, blocks: int, *, topic: str) -> None:
+        """See `Peer`."""
+        await self.call("(peer, ...args) => peer.sendLongText(...args)", blocks, topic)
+
+    async def send_attached(self, text: str, files: Mapping[str, bytes], *, topic: str) -> list[float]:
+        """Send a text with files to all; the progress that is told of it."""
+        content = {name: base64.b64encode(data).decode() for name, data in files.items()}
+        progress: list[float] = await self.call("(peer, ...args) => peer.sendAttached(...args)", text, content, topic)
+        return progress
+
     async def stream_text(
-        self, pieces: Sequence[str], *, topic: str, attributes: Mapping[str, str] | None = None
+        self, pieces: Sequence[str], *, topic: str, attributes: Mapping[str, str] | None = None, reply_to: str = ""
     ) -> None:
         """See `Peer`."""
-        await self._send("writeStream", "text", list(pieces), topic=topic, attributes=dict(attributes or {}))
+        options: dict[str, Any] = {"topic": topic, "attributes": dict(attributes or {})}
+        if reply_to:
+            options["replyToStreamId"] = reply_to
+        await self._send("writeStream", "text", list(pieces), **options)
 
     async def begin_text(self, piece: str, *, topic: str) -> None:
         """See `Peer`."""
@@ -171,6 +191,10 @@ class JsPeer(Peer):
         """See `Peer`."""
         content = [base64.b64encode(piece).decode() for piece in pieces]
         await self._send("writeStream", "bytes", content, topic=topic, attributes=dict(attributes or {}))
+
+    async def send_file(self, kind: FileKind, content: bytes, name: str, *, topic: str) -> None:
+        """See `Peer`."""
+        await self.call("(peer, ...args) => peer.sendFile(...args)", base64.b64encode(content).decode(), name, topic)
 
     async def streams(self) -> list[StreamMessage]:
         """See `Peer`."""
@@ -203,13 +227,27 @@ class JsPeer(Peer):
         """See `Peer`."""
         await self.call("(peer, ...args) => peer.registerRpc(...args)", method, dataclasses.asdict(REFUSED))
 
-    async def perform_rpc(self, identity: str, method: str, payload: str) -> RpcOutcome:
+    async def perform_rpc(
+        self, identity: str, method: str, payload: str, *, response_timeout: float | None = None
+    ) -> RpcOutcome:
         """See `Peer`."""
-        return RpcOutcome(**await self.call("(peer, ...args) => peer.performRpc(...args)", identity, method, payload))
+        arguments = (identity, method, payload, response_timeout)
+        return RpcOutcome(**await self.call("(peer, ...args) => peer.performRpc(...args)", *arguments))
+
+    @contextlib.asynccontextmanager
+    async def deaf(self) -> AsyncIterator[None]:
+        """Hear none of the others' packets, for the time of the block."""
+        await self.call("(peer) => peer.setDeaf(true)")
+        yield
+        await self.call("(peer) => peer.setDeaf(false)")
 
     async def events(self) -> list[EventRecord]:
         """See `Peer`; names as in livekit-client's RoomEvent."""
         return [EventRecord(event["name"], tuple(event["args"])) for event in await self.call("(peer) => peer.events")]
+
+    async def forget_records(self) -> None:
+        """See `Peer`."""
+        await self.call("(peer) => peer.forgetRecords()")
 
     async def set_name(self, name: str) -> None:
         """See `Peer`."""

@@ -11,7 +11,8 @@ from typing import Any, Literal, Self
 Source = Literal["camera", "microphone", "screen_share", "screen_share_audio", "unknown"]
 RpcMethod = Literal["echo", "twice", "refuse", "crash", "hang"]
 """What others can call: gives the payload, or that twice; raises an RpcError (`REFUSED`) or another; never ends."""
-
+FileKind = Literal["path", "native"]
+"""What is sent as a file: one that Python sees, or an object of the browser's."""
 
 AT_ONCE = 3.0
 """Seconds after which what is seen at once has been seen: three times what users are promised."""
@@ -96,7 +97,8 @@ class DataMessage:
 class StreamMessage:
     """A text (its UTF-8) or byte stream that has been read to its end, or as far as it came: then `failed` says how.
 
-    `kind` is text or bytes; `id` and `attachments` are the stream's ids.
+    `kind` is text or bytes; `data` is a digest of what is long (`tests.inpage.texts.compact`); `id` and `attachments`
+    are the stream's ids, and `reply_to` that of another text, which only ours tells.
     """
 
     kind: str
@@ -109,6 +111,7 @@ class StreamMessage:
     name: str = ""
     mime_type: str = ""
     attachments: tuple[str, ...] = ()
+    reply_to: str = ""
     failed: str = ""
 
     @classmethod
@@ -176,6 +179,7 @@ class Peer(ABC):
     """A participant of another make. Everything awaits; times are seconds."""
 
     make: str
+    file_kinds: tuple[FileKind, ...]
     identity: str
 
     @abstractmethod
@@ -221,12 +225,16 @@ class Peer(ABC):
         """Send a data packet to all, or to some."""
 
     @abstractmethod
+    async def publish_numbers(self, count: int, *, topic: str) -> None:
+        """Send so many reliable data packets to all, as fast as it goes: 0, 1, 2..."""
+
+    @abstractmethod
     async def data(self) -> list[DataMessage]:
         """The data packets received so far."""
 
     @abstractmethod
     async def take_streams(self, topic: str) -> None:
-        """Read the text and byte streams of a topic."""
+        """Read the text and byte streams of a topic; twice is once."""
 
     @abstractmethod
     async def send_text(
@@ -235,8 +243,12 @@ class Peer(ABC):
         """Send a text in one call."""
 
     @abstractmethod
+    async def send_long_text(self, blocks: int, *, topic: str) -> None:
+        """Send `tests.inpage.texts.long_text`, made where it is sent, in one call to all."""
+
+    @abstractmethod
     async def stream_text(
-        self, pieces: Sequence[str], *, topic: str, attributes: Mapping[str, str] | None = None
+        self, pieces: Sequence[str], *, topic: str, attributes: Mapping[str, str] | None = None, reply_to: str = ""
     ) -> None:
         """Send a text to all, piece by piece."""
 
@@ -262,6 +274,10 @@ class Peer(ABC):
         self, pieces: Sequence[bytes], *, topic: str, attributes: Mapping[str, str] | None = None
     ) -> None:
         """Send bytes to all, piece by piece."""
+
+    @abstractmethod
+    async def send_file(self, kind: FileKind, content: bytes, name: str, *, topic: str) -> None:
+        """Send a file of one of `file_kinds` to all."""
 
     @abstractmethod
     async def streams(self) -> list[StreamMessage]:
@@ -292,12 +308,18 @@ class Peer(ABC):
         """Let others call a method."""
 
     @abstractmethod
-    async def perform_rpc(self, identity: str, method: str, payload: str) -> RpcOutcome:
+    async def perform_rpc(
+        self, identity: str, method: str, payload: str, *, response_timeout: float | None = None
+    ) -> RpcOutcome:
         """Call somebody's method."""
 
     @abstractmethod
     async def events(self) -> list[EventRecord]:
         """The room events so far."""
+
+    @abstractmethod
+    async def forget_records(self) -> None:
+        """Begin the lists of events, data and streams anew."""
 
     @abstractmethod
     async def set_name(self, name: str) -> None:

@@ -8,6 +8,7 @@ from tests.harness.peers import (
     REFUSED,
     DataMessage,
     EventRecord,
+    FileKind,
     Peer,
     PeerState,
     RpcMethod,
@@ -30,6 +31,7 @@ class PyPeer(Peer):
     """A room of ours, in a page that boots Python once a session. Options are RoomOptions, by name."""
 
     make = "lk_pyodide"
+    file_kinds = ("path", "native")
 
     def __init__(self, page: PythonPage, identity: str = "") -> None:
         self.page = page
@@ -124,6 +126,10 @@ class PyPeer(Peer):
         """See `Peer`."""
         await self.command("publish_data", data=data, reliable=reliable, topic=topic, identities=list(identities))
 
+    async def publish_numbers(self, count: int, *, topic: str) -> None:
+        """See `Peer`."""
+        await self.command("publish_numbers", count=count, topic=topic)
+
     async def data(self) -> list[DataMessage]:
         """See `Peer`."""
         return [DataMessage(**message) for message in await self.command("data")]
@@ -139,18 +145,28 @@ class PyPeer(Peer):
         options = {"topic": topic, "attributes": dict(attributes or {}), "destination_identities": list(identities)}
         await self.command("send_text", text=text, options=options)
 
+    async def send_long_text(self, blocks: int, *, topic: str) -> None:
+        """See `Peer`."""
+        await self.command("send_long_text", timeout=60, blocks=blocks, topic=topic)
+
+    async def send_attached(self, text: str, files: Mapping[str, bytes], *, topic: str) -> list[float]:
+        """Send a text with files, as the browser has them, to all; the progress that is told of it."""
+        progress: list[float] = await self.command("send_attached", text=text, files=dict(files), topic=topic)
+        return progress
+
     async def stream_text(
-        self, pieces: Sequence[str], *, topic: str, attributes: Mapping[str, str] | None = None
+        self, pieces: Sequence[str], *, topic: str, attributes: Mapping[str, str] | None = None, reply_to: str = ""
     ) -> None:
         """See `Peer`."""
-        await self.command("stream_text", pieces=list(pieces), topic=topic, attributes=dict(attributes or {}))
+        options = {"topic": topic, "attributes": dict(attributes or {}), "reply_to_id": reply_to}
+        await self.command("stream_text", pieces=list(pieces), options=options)
 
     async def begin_text(self, piece: str, *, topic: str) -> None:
         """See `Peer`."""
         await self.command("begin_text", piece=piece, topic=topic)
 
-    async def send_file(self, kind: str, content: bytes, name: str, *, topic: str) -> None:
-        """Send a file: a `path` that Python sees, or a `native` object of the browser's."""
+    async def send_file(self, kind: FileKind, content: bytes, name: str, *, topic: str) -> None:
+        """See `Peer`."""
         await self.command("send_file", kind=kind, content=content, name=name, topic=topic)
 
     async def send_bytes(
@@ -202,13 +218,22 @@ class PyPeer(Peer):
         refused = [REFUSED.code, REFUSED.message, REFUSED.data]
         await self.command("register_rpc", method=method, refused=refused)
 
-    async def perform_rpc(self, identity: str, method: str, payload: str) -> RpcOutcome:
+    async def perform_rpc(
+        self, identity: str, method: str, payload: str, *, response_timeout: float | None = None
+    ) -> RpcOutcome:
         """See `Peer`."""
-        return RpcOutcome(**await self.command("perform_rpc", identity=identity, method=method, payload=payload))
+        outcome = await self.command(
+            "perform_rpc", identity=identity, method=method, payload=payload, response_timeout=response_timeout
+        )
+        return RpcOutcome(**outcome)
 
     async def events(self) -> list[EventRecord]:
         """See `Peer`; names as in lk_pyodide.events."""
         return [EventRecord(event["name"], tuple(event["args"])) for event in await self.command("events")]
+
+    async def forget_records(self) -> None:
+        """See `Peer`."""
+        await self.command("forget_records")
 
     async def set_name(self, name: str) -> None:
         """See `Peer`."""

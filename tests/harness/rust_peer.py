@@ -1,7 +1,9 @@
 """LiveKit's Rust core, by its Python package `livekit`, as a peer in the test process."""
 
 import asyncio
+import tempfile
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Literal
 
 from livekit import rtc
@@ -12,6 +14,7 @@ from tests.harness.peers import (
     REFUSED,
     DataMessage,
     EventRecord,
+    FileKind,
     ParticipantState,
     Peer,
     PeerState,
@@ -23,6 +26,7 @@ from tests.harness.peers import (
     TrackState,
     VideoStats,
 )
+from tests.inpage.texts import compact, long_text
 
 _SOURCES: dict[int, Source] = {
     rtc.TrackSource.SOURCE_CAMERA: "camera",
@@ -62,6 +66,7 @@ class RustPeer(Peer):
     """A room of the Rust core. Publishes a moving bar and a 440 Hz tone."""
 
     make = "livekit-rust"
+    file_kinds = ("path",)
 
     def __init__(self, identity: str = "") -> None:
         self.identity = identity
@@ -72,6 +77,7 @@ class RustPeer(Peer):
         self._data_tracks: dict[str, rtc.LocalDataTrack] = {}
         self._remote_data_tracks: dict[tuple[str, str], rtc.RemoteDataTrack] = {}
         self._frames: dict[tuple[str, str], list[TrackFrame]] = {}
+        self._topics: set[str] = set()
         self._unfinished: rtc.TextStreamWriter | None = None
         self._changes = 0
         self._change = asyncio.Event()
@@ -82,6 +88,7 @@ class RustPeer(Peer):
     async def connect(self, url: str, token: str, **options: Any) -> None:
         """See `Peer`. Options are rtc.RoomOptions."""
         self.room = _RecordingRoom(self._on_event)
+        self._topics.clear()
         await self.room.connect(url, token, rtc.RoomOptions(**options))
         self.identity = self.room.local_participant.identity
 
@@ -209,12 +216,20 @@ class RustPeer(Peer):
             data, reliable=reliable, topic=topic, destination_identities=list(identities)
         )
 
+    async def publish_numbers(self, count: int, *, topic: str) -> None:
+        """See `Peer`."""
+        for number in range(count):
+            await self.room.local_participant.publish_data(str(number), topic=topic)
+
     async def data(self) -> list[DataMessage]:
         """See `Peer`."""
         return list(self._data)
 
     async def take_streams(self, topic: str) -> None:
         """See `Peer`."""
+        if topic in self._topics:
+            return
+        self._topics.add(topic)
 
         def take(reader: rtc.TextStreamReader | rtc.ByteStreamReader, identity: str) -> None:
             self._begin(f"stream {reader.info.stream_id}", self._read(reader, identity))
@@ -223,7 +238,7 @@ class RustPeer(Peer):
         self.room.register_byte_stream_handler(topic, take)
 
     async def _read(self, reader: rtc.TextStreamReader | rtc.ByteStreamReader, sender: str) -> None:
-        data, failed = b"", ""
+        data, failed = bytearray(), ""
         try:
             async for piece in reader:
                 data += piece.encode() if isinstance(piece, str) else piece
@@ -236,7 +251,7 @@ class RustPeer(Peer):
                 kind="text" if text else "bytes",
                 topic=info.topic,
                 sender=sender,
-                data=data,
+                data=compact(data),
                 id=info.stream_id,
                 attributes=dict(info.attributes or {}),
                 size=info.size,
@@ -256,11 +271,16 @@ class RustPeer(Peer):
             text, topic=topic, attributes=dict(attributes or {}), destination_identities=list(identities)
         )
 
+    async def send_long_text(self, blocks: int, *, topic: str) -> None:
+        """See `Peer`."""
+        await self.room.local_participant.send_text(long_text(blocks), topic=topic)
+
     async def stream_text(
-        self, pieces: Sequence[str], *, topic: str, attributes: Mapping[str, str] | None = None
+        self, pieces: Sequence[str], *, topic: str, attributes: Mapping[str, str] | None = None, reply_to: str = ""
     ) -> None:
         """See `Peer`."""
-        writer = await self.room.local_participant.stream_text(topic=topic, attributes=dict(attributes or {}))
+        me = self.room.local_participant
+        writer = await me.stream_text(topic=topic, attributes=dict(attributes or {}), reply_to_id=reply_to or None)
         for piece in pieces:
             await writer.write(piece)
         await writer.aclose()
@@ -299,6 +319,13 @@ class RustPeer(Peer):
         for piece in pieces:
             await writer.write(piece)
         await writer.aclose()
+
+    async def send_file(self, kind: FileKind, content: bytes, name: str, *, topic: str) -> None:
+        """See `Peer`."""
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / name
+            path.write_bytes(content)
+            await self.room.local_participant.send_file(str(path), topic=topic)
 
     async def streams(self) -> list[StreamMessage]:
         """See `Peer`."""
@@ -339,17 +366,28 @@ class RustPeer(Peer):
         """See `Peer`."""
         self.room.local_participant.register_rpc_method(method, _answer)
 
-    async def perform_rpc(self, identity: str, method: str, payload: str) -> RpcOutcome:
+    async def perform_rpc(
+        self, identity: str, method: str, payload: str, *, response_timeout: float | None = None
+    ) -> RpcOutcome:
         """See `Peer`."""
         me = self.room.local_participant
         try:
-            return RpcOutcome(await me.perform_rpc(destination_identity=identity, method=method, payload=payload))
+            answer = await me.perform_rpc(
+                destination_identity=identity, method=method, payload=payload, response_timeout=response_timeout
+            )
+            return RpcOutcome(answer)
         except rtc.RpcError as error:
             return RpcOutcome(code=error.code, message=error.message, data=error.data or "")
 
     async def events(self) -> list[EventRecord]:
         """See `Peer`; names as in livekit.rtc."""
         return list(self._events)
+
+    async def forget_records(self) -> None:
+        """See `Peer`."""
+        self._events.clear()
+        self._data.clear()
+        self._streams.clear()
 
     async def set_name(self, name: str) -> None:
         """See `Peer`."""

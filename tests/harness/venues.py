@@ -50,11 +50,16 @@ class LocalJsPeer(JsPeer):
 
 @dataclass(frozen=True)
 class Venue:
-    """A place for a room: its server, two Pythons of ours that reach it, and a livekit-client that does."""
+    """A place for a room: its server, two Pythons of ours that reach it, and a page of livekit-clients that do."""
 
     server: RoomServer
     pythons: tuple[PythonPage, PythonPage]
-    js: JsPeer
+    js_make: type[JsPeer]
+    js_page: Page
+
+    def new_js(self) -> JsPeer:
+        """A livekit-client, not yet connected."""
+        return self.js_make(self.js_page)
 
     @property
     def is_local(self) -> bool:

@@ -34,6 +34,7 @@ from lk_pyodide.publication import LocalTrackPublication, RemoteTrackPublication
 from lk_pyodide.session import connecting
 from lk_pyodide.track import RemoteTrack
 from tests.inpage import steps
+from tests.inpage.texts import compact, long_text
 
 SOURCES = {
     "unknown": TrackSource.UNKNOWN,
@@ -89,11 +90,13 @@ class PagePeer:
         self.data_tracks: dict[str, LocalDataTrack] = {}
         self.track_frames: dict[str, list[dict[str, Any]]] = {}
         self.reading: set[asyncio.Task[None]] = set()
+        self.topics: set[str] = set()
         self.changes = 0
         self.change = asyncio.Event()
 
     async def connect(self, url: str, token: str, options: Mapping[str, Any], auto_subscribe: bool) -> str:
         self.room = Room(RoomOptions(**options))
+        self.topics.clear()
         for event in self.room._known.values():
             self.room.on(event, self._happened)
         await self.room.connect(url, token, RoomConnectOptions(auto_subscribe=auto_subscribe))
@@ -109,6 +112,13 @@ class PagePeer:
 
     async def disconnect(self) -> None:
         await self.room.disconnect()
+
+    async def serves(self) -> bool:
+        """Whether this tab is the server of a room without a backend."""
+        from lk_pyodide.local import network  # where it is used
+
+        known = network._candidates.values()
+        return any(candidate._host is not None for candidates in known for candidate in candidates.values())
 
     def _happened(self, event: Event) -> None:
         self.log.append({"name": event.event_name, "args": [_described(value) for value in event.arguments()]})
@@ -140,6 +150,10 @@ class PagePeer:
 
     async def events(self) -> list[dict[str, Any]]:
         return self.log
+
+    async def forget_records(self) -> None:
+        for records in (self.log, self.received, self.read):
+            records.clear()
 
     async def data(self) -> list[dict[str, Any]]:
         return self.received
@@ -180,26 +194,33 @@ class PagePeer:
             data, reliable=reliable, topic=topic, destination_identities=identities
         )
 
+    async def publish_numbers(self, count: int, topic: str) -> None:
+        for number in range(count):
+            await self.room.local_participant.publish_data(str(number), topic=topic)
+
     async def take_streams(self, topic: str) -> None:
+        if topic in self.topics:
+            return
+        self.topics.add(topic)
         self.room.register_text_stream_handler(topic, self._read)
         self.room.register_byte_stream_handler(topic, self._read)
 
     async def _read(self, reader: TextStreamReader | ByteStreamReader, sender: str) -> None:
-        data, failed = b"", ""
+        data, failed = bytearray(), ""
         try:
             async for piece in reader:
                 data += piece.encode() if isinstance(piece, str) else piece
         except DataStreamError as error:
             failed = error.reason.name
         info = reader.info
-        found: dict[str, Any] = {"topic": info.topic, "sender": sender, "data": data, "failed": failed}
+        found: dict[str, Any] = {"topic": info.topic, "sender": sender, "data": compact(data), "failed": failed}
         found |= {"id": info.stream_id, "size": info.size, "mime_type": info.mime_type}
         found["attributes"] = dict(info.attributes)
         match info:
             case TextStreamInfo():
-                found |= {"kind": "text", "name": "", "attachments": list(info.attachments)}
+                found |= {"kind": "text", "attachments": list(info.attachments), "reply_to": info.reply_to_id}
             case ByteStreamInfo():
-                found |= {"kind": "bytes", "name": info.name, "attachments": []}
+                found |= {"kind": "bytes", "name": info.name}
         self.read.append(found)
         self._changed()
 
@@ -209,8 +230,19 @@ class PagePeer:
     async def send_text(self, text: str, options: Mapping[str, Any]) -> None:
         await self.room.local_participant.send_text(text, **options)
 
-    async def stream_text(self, pieces: Sequence[str], topic: str, attributes: Mapping[str, str]) -> None:
-        async with await self.room.local_participant.stream_text(topic=topic, attributes=attributes) as writer:
+    async def send_long_text(self, blocks: int, topic: str) -> None:
+        await self.room.local_participant.send_text(long_text(blocks), topic=topic)
+
+    async def send_attached(self, text: str, files: Mapping[str, bytes], topic: str) -> list[float]:
+        from tests.inpage.native_files import make_native_file  # where there is JavaScript
+
+        progress: list[float] = []
+        native = [make_native_file(content, name, "text/x-test") for name, content in files.items()]
+        await self.room.local_participant.send_text(text, topic=topic, attachments=native, on_progress=progress.append)
+        return progress
+
+    async def stream_text(self, pieces: Sequence[str], options: Mapping[str, Any]) -> None:
+        async with await self.room.local_participant.stream_text(**options) as writer:
             for piece in pieces:
                 await writer.write(piece)
 
@@ -275,10 +307,15 @@ class PagePeer:
                     pass
             return data.payload * (2 if method == "twice" else 1)
 
-    async def perform_rpc(self, identity: str, method: str, payload: str) -> dict[str, Any]:
+    async def perform_rpc(
+        self, identity: str, method: str, payload: str, response_timeout: float | None
+    ) -> dict[str, Any]:
         me = self.room.local_participant
         try:
-            return {"payload": await me.perform_rpc(destination_identity=identity, method=method, payload=payload)}
+            answer = await me.perform_rpc(
+                destination_identity=identity, method=method, payload=payload, response_timeout=response_timeout
+            )
+            return {"payload": answer}
         except RpcError as error:
             return {"code": error.code, "message": error.message, "data": error.data}
 

@@ -108,6 +108,8 @@ class Heard:
     def on_packet(self, packet: m.DataPacket) -> None:
         self.packets.append(packet)
 
+    def on_track_packet(self, data: bytes) -> None: ...
+
     def on_buffer_status(self, kind: DataPacketKind, *, is_low: bool) -> None: ...
 
 
