@@ -84,6 +84,12 @@ class StreamReader(Generic[P, I_co]):
             assembly.keep(0)
         return pieces
 
+    def _taken_at_once(self) -> list[P] | None:
+        """All pieces, if the whole of it is here and has come to its proper end."""
+        if self._assembly.is_open or self._assembly.failure is not None:
+            return None
+        return list(iter(self._assembly.take, None))
+
     def close(self) -> None:
         """Read no more: what is still to come is thrown away. What nobody holds any more is closed by itself."""
         self._assembly.close()

@@ -197,14 +197,17 @@ class Rpc:
         """Somebody answers, with a text."""
         call = self._calls.get(core.request_of(reader.info.attributes))
         if call is not None and call.destination == sender:
+            pieces = reader._taken_at_once()
+            if pieces is not None:
+                call.answer(RpcResponse(payload="".join(pieces)))
+                return
             call.ack()
             call.readers.append(reader)
             self._tasks.spawn(self._take_answer(call, reader))
 
     async def _take_answer(self, call: _Call, reader: TextStreamReader) -> None:
-        request_id = core.request_of(reader.info.attributes)
         try:
-            call.answer(RpcResponse(request_id, payload=await reader.read_all()))
+            call.answer(RpcResponse(payload=await reader.read_all()))
         except DataStreamError as error:
             self._unread.log(logging.WARNING, "an answer could not be read: %s", error)
             call.fail(core.unreadable("response"))
@@ -273,8 +276,7 @@ class Rpc:
         patience = core.time_to_answer(request)
         data = RpcInvocationData(request.id, caller, request.payload, patience, request.method)
         try:
-            async with _deadline(patience, Code.RESPONSE_TIMEOUT):
-                return core.response(request.id, await _run(handler, data), as_stream=as_stream)
+            return core.response(request.id, await _run(handler, data), as_stream=as_stream)
         except RpcError:
             raise
         except Exception as error:
@@ -285,6 +287,9 @@ class Rpc:
 
 async def _read(reader: TextStreamReader, patience: float) -> str:
     """All of a text, unless it stops coming for so many seconds."""
+    pieces = reader._taken_at_once()
+    if pieces is not None:
+        return "".join(pieces)
     loop = asyncio.get_running_loop()
     async with _deadline(patience, Code.RESPONSE_TIMEOUT) as deadline:
         reader.on_progress = lambda _: deadline.reschedule(loop.time() + patience)
@@ -309,7 +314,10 @@ async def _sending() -> AsyncIterator[None]:
 async def _run(handler: RpcHandler, data: RpcInvocationData) -> object:
     try:
         result = handler(data)
-        return await result if inspect.isawaitable(result) else result
+        if not inspect.isawaitable(result):
+            return result
+        async with _deadline(data.response_timeout, Code.RESPONSE_TIMEOUT):
+            return await result
     except asyncio.CancelledError as error:
         task = asyncio.current_task()
         if task is not None and task.cancelling():
