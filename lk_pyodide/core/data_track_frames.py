@@ -97,7 +97,7 @@ def _marker(index: int, count: int) -> Marker:
     return Marker.FINAL if index == count - 1 else Marker.INTER
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Partial:
     """A frame of which not everything has come."""
 

@@ -21,7 +21,7 @@ def next_handle(last: int, taken: Container[int]) -> int | None:
     return None
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Subscription(Generic[R]):
     readers: list[R]
     frames: Depacketizer
