@@ -1,7 +1,6 @@
-"""The process that a page lives in, to end it: browsers do not tell which it is, but it grows when its page does."""
+"""The process that a page lives in: browsers do not tell which it is, but it grows when its page does."""
 
 import os
-import signal
 from pathlib import Path
 
 from tests.harness.pages import Page, js_call
@@ -12,14 +11,14 @@ _SHRINK = "void delete globalThis.lkGrowth"
 _PAGE_SIZE = os.sysconf("SC_PAGE_SIZE")
 
 
-async def crash(page: Page) -> None:
-    """Kill the process of a page, and with it whatever else lives there."""
+async def process_of(page: Page) -> int:
+    """The id of a page's process, to stop or to kill, and with it whatever else lives there."""
     before = {pid: _resident(pid) for pid in _descendants(os.getpid())}
     await page.evaluate(js_call(_GROW, _GROWTH))
     growth = {pid: _resident(pid) - size for pid, size in before.items()}
     await page.evaluate(_SHRINK)
-    [pid] = [pid for pid, more in growth.items() if more > _GROWTH / 2]
-    os.kill(pid, signal.SIGKILL)
+    [found] = [pid for pid, more in growth.items() if more > _GROWTH / 2]
+    return found
 
 
 def _descendants(pid: int) -> list[int]:

@@ -24,6 +24,7 @@ def mint_token(
     can_publish_sources: Sequence[str] | None = None,
     can_update_own_metadata: bool = True,
     hidden: bool = False,
+    agent: bool = False,
     room_join: bool = True,
     key: str = API_KEY,
     secret: str = API_SECRET,
@@ -38,6 +39,7 @@ def mint_token(
         can_publish_sources=None if can_publish_sources is None else list(can_publish_sources),
         can_update_own_metadata=can_update_own_metadata,
         hidden=hidden,
+        agent=agent,
     )
     token = (
         api.AccessToken(key, secret)
