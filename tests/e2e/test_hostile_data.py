@@ -109,4 +109,4 @@ async def test_a_hostile_peer(
     await js_peer.drop()
     for run in runs:
         await run.signal("leave")
-    assert [await run.result() for run in runs] == ["CONN_CONNECTED"] * 2
+    assert [await run.result() for run in runs] == ["CONNECTED"] * 2
