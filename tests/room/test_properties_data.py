@@ -72,7 +72,7 @@ class Wire:
         self.handler = handler
         self.sent: list[bytes] = []
         self.buffered_amount = 0
-        self.is_broken = False
+        self.is_broken = self.is_closed = False
 
     def set_buffered_amount_low_threshold(self, size: int) -> None:
         self.threshold = size
@@ -85,6 +85,8 @@ class Wire:
         asyncio.get_running_loop().call_later(0.5, self._drain, len(data))
 
     def _drain(self, size: int) -> None:
+        if self.is_closed:
+            return
         before, self.buffered_amount = self.buffered_amount, self.buffered_amount - size
         if before > self.threshold >= self.buffered_amount:
             self.handler.on_buffered_amount_low()
@@ -151,6 +153,7 @@ def test_what_is_sent_is_sent_once_and_in_order(script: list[tuple[str, Any]], e
         if end == "breaks":
             channel.is_broken = True
         elif end == "closes":
+            channel.is_closed = True
             channels.close(RoomDisconnectedError("over"))
         outcomes = await asyncio.gather(*sending, return_exceptions=True)
         sent = [wire.decode_packet(data) for data in channel.sent]
