@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from lk_pyodide.core import messages as m
 from lk_pyodide.core.streams import encoded
-from lk_pyodide.errors import PublishDataError, PublishDTMFError, PublishTranscriptionError
+from lk_pyodide.errors import PublishDataError, PublishDTMFError, PublishTranscriptionError, UsageError
 from lk_pyodide.outgoing_streams import bytes_of, check_may_send, destinations
 from lk_pyodide.ports import RoomPort
 from lk_pyodide.types import ChatMessage, DataPacketKind, Transcription
@@ -58,6 +58,8 @@ class LocalData:
 
     async def publish_transcription(self, transcription: Transcription) -> None:
         """See :meth:`LocalParticipant.publish_transcription`."""
+        if not transcription.track_sid.startswith("TR_"):  # without one the Rust core 1.2 ends its whole process
+            raise UsageError(f"a transcription says of which track it is, not of {transcription.track_sid!r}")
         segments = tuple(
             m.TranscriptionSegment(s.id, s.text, s.start_time, s.end_time, s.final, s.language)
             for s in transcription.segments

@@ -193,10 +193,11 @@ class LocalParticipant(Publishing[LocalTrackPublication]):
     async def publish_transcription(self, transcription: Transcription) -> None:
         """Send somebody's words as text, to clients that take packets of transcription.
 
-        Newer ones read text streams of topic ``lk.transcription``.
+        Newer ones read text streams of topic ``lk.transcription``. livekit-server passes packets on from agents only.
 
         Raises:
             PublishTranscriptionError: it could not be sent.
+            UsageError: it does not say of which track it is.
         """
         await self._data.publish_transcription(transcription)
 

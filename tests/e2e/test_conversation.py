@@ -40,12 +40,16 @@ async def test_everybody_hears_what_is_said(
         for topic in ("lk.chat", "lk.transcription"):
             await peer.take_streams(topic)
     run = await python_page.start(conversation.talk, url=livekit.url, token=livekit.token("py", room_name, agent=True))
+    await run.reached("joined", 30)
+    for peer in (js_peer, rust):  # the Rust core throws away keys of those whom it does not know yet
+        await peer.wait_remote("py")
+    await run.signal("speak")
     await run.reached("spoken", 30)
     await js_peer.call(_THEIRS)
     me = rust.room.local_participant
     await me.send_text("a stream from rust 🦊", topic="lk.chat")
     await me.publish_transcription(
-        rtc.Transcription("rust", "", [rtc.TranscriptionSegment("s-rust", "said by rust", 1, 2, "en", True)])
+        rtc.Transcription("rust", "TR_none", [rtc.TranscriptionSegment("s-rust", "said by rust", 1, 2, "en", True)])
     )
     await me.publish_dtmf(code=7, digit="7")
     texts = {b"a stream from py \xf0\x9f\xa6\x8a", b"streamed by py"}

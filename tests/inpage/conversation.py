@@ -10,7 +10,7 @@ from tests.inpage import steps
 
 
 async def talk(*, url: str, token: str) -> list[list[Any]]:
-    """Join, say one of each kind, and listen until told to stop.
+    """Join, say one of each kind when told to, and listen until told to stop.
 
     Args:
         url: the server.
@@ -38,11 +38,13 @@ async def talk(*, url: str, token: str) -> list[list[Any]]:
             heard.append(["key", sender and sender.identity, event.sip_dtmf.digit])
 
         await room.connect(url, token)
+        steps.reached("joined")
+        await steps.until("speak")
         me = room.local_participant
         await chat.send("a stream from py 🦊")
         await me.send_chat_message("a packet from py")
         segment = TranscriptionSegment("s-py", "said by py", 1, 2, "en", True)
-        await me.publish_transcription(Transcription(me.identity, "", [segment]))
+        await me.publish_transcription(Transcription(me.identity, "TR_none", [segment]))
         await transcripts.send(TranscriptionSegment("t-py", "streamed by py", final=False))
         await me.publish_dtmf(code=11, digit="#")
         steps.reached("spoken")

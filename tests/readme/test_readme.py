@@ -19,7 +19,7 @@ from livekit import api
 from lk_pyodide import __version__
 from lk_pyodide.events import ROOM_EVENTS
 from tests.harness.paths import REPO
-from tests.harness.peers import RpcOutcome
+from tests.harness.peers import RpcOutcome, TrackFrame
 from tests.harness.python_page import PythonPage, RemoteFailure, RunHandle
 from tests.harness.rust_peer import RustPeer
 from tests.harness.servers import LiveKitServer
@@ -282,6 +282,20 @@ async def test_sending_streams(stage: Stage) -> None:
         await block.ada.wait_stream(lambda got: (got.topic, got.data) == ("chat", b"a long story"))
         await block.ada.wait_stream(lambda got: (got.topic, got.data) == ("chat", b"bit by bit"))
         await block.ada.wait_stream(lambda got: (got.name, got.data) == ("zeros.bin", bytes(100_000)))
+        await block.seen()
+
+
+@covers("data tracks")
+async def test_data_tracks(stage: Stage) -> None:
+    async with stage.play("data tracks") as block:
+        await block.ran()
+        await block.ada.subscribe_data_track("grace", "pose")
+        await block.ada.publish_data_track("pose")
+        line = block.will_print()
+        while not line.done():  # who has subscribed is not told to whoever publishes
+            await block.ada.push_frame("pose", TrackFrame(b"4 5 6"))
+            await asyncio.wait([line], timeout=0.2)
+        assert re.fullmatch(r"ada b'4 5 6' None", await line)
         await block.seen()
 
 

@@ -72,6 +72,8 @@ async def test_transcriptions(room: Room, server: Server) -> None:
     await room.local_participant.publish_transcription(Transcription("me", "TR_1", [ours]))
     packet = await sent(server)
     assert packet.value == m.Transcription("me", "TR_1", (m.TranscriptionSegment("s", "Füchse", 5, 9, True, "de"),))
+    with pytest.raises(UsageError, match="which track"):
+        await room.local_participant.publish_transcription(Transcription("me", "", [ours]))
     said: list[ev.TranscriptionReceived] = []
     room.on(ev.TranscriptionReceived, said.append)
     for is_final in (False, True, False):
@@ -155,7 +157,7 @@ async def test_what_the_server_would_drop_is_an_error(room: Room, server: Server
     tries: list[tuple[Callable[[], Awaitable[object]], type[Exception]]] = [
         (lambda: me.publish_data(b"x"), PublishDataError),
         (lambda: me.publish_dtmf(code=1, digit="1"), PublishDTMFError),
-        (lambda: me.publish_transcription(Transcription("me", "", ())), PublishTranscriptionError),
+        (lambda: me.publish_transcription(Transcription("me", "TR_1", ())), PublishTranscriptionError),
         (lambda: me.send_chat_message("x"), PublishDataError),
         (lambda: me.send_text("x"), PublishDataError),
         (lambda: me.stream_bytes("x"), PublishDataError),
