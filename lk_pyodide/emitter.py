@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import functools
 import inspect
 import logging
 import re
@@ -56,7 +57,12 @@ class Event:
 
     def arguments(self) -> tuple[object, ...]:
         """The positional arguments of a handler by name."""
-        return tuple(getattr(self, entry.name) for entry in dataclasses.fields(self))
+        return tuple(getattr(self, name) for name in _field_names(type(self)))
+
+
+@functools.cache
+def _field_names(kind: type[Event]) -> tuple[str, ...]:
+    return tuple(entry.name for entry in dataclasses.fields(kind))
 
 
 MAX_BACKLOG = 64 * 1024 * 1024

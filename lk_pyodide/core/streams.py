@@ -22,6 +22,8 @@ INLINE_PROTOCOL = 2
 """``client_protocol`` from which a participant takes a stream in one packet."""
 INLINE_TRIAL = 64 * 1024
 """Bytes up to which it is tried whether the content, compressed, fits into one packet."""
+_WORTH_PACKING = 256
+"""Bytes from which content in one packet is compressed: below, it takes longer than it saves."""
 
 Deflate = DataStream.CompressionType.DEFLATE_RAW
 
@@ -153,7 +155,7 @@ def inline(header: DataStream.Header, content: bytes, able: Abilities, address: 
     if not able.inline or len(content) > INLINE_TRIAL:
         return None
     whole = replace(header, inline_content=content)
-    if able.deflate and len(packed := _deflated(content)) < len(content):
+    if able.deflate and len(content) >= _WORTH_PACKING and len(packed := _deflated(content)) < len(content):
         whole = replace(header, inline_content=packed, compression=Deflate)
     packet = address.packet(whole)
     return packet if _fits(packet, whole) else None

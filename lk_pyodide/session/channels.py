@@ -196,19 +196,22 @@ class _Outgoing(_Incoming):
         self._open = asyncio.Event()
         self._low = asyncio.Event()
         self._is_low = True
+        self._left = 0
         self._ended: LiveKitError | None = None
 
     @property
     def full(self) -> bool:
-        return self._waiting > _HIGH_WATER[self._label]
+        return self._has_left(_HIGH_WATER[self._label])
 
     @property
     def is_open(self) -> bool:
         return self._open.is_set() and self._ended is None
 
-    @property
-    def _waiting(self) -> int:
-        return self.channel.buffered_amount if self.channel is not None else 0
+    def _has_left(self, level: int) -> bool:
+        """Whether more waits to be sent. It only ever gets less by itself: the browser is not asked without need."""
+        if self._left > level and self.channel is not None:
+            self._left = self.channel.buffered_amount
+        return self._left > level
 
     async def opened(self) -> None:
         if self._open.is_set():  # a deadline costs a third of a packet
@@ -222,7 +225,7 @@ class _Outgoing(_Incoming):
         self._check()
 
     async def drained(self, level: int) -> None:
-        while self._waiting > level:
+        while self._has_left(level):
             self._low.clear()
             await self._low.wait()
             self._check()
@@ -234,7 +237,8 @@ class _Outgoing(_Incoming):
             self.channel.send(data)
         except BrowserError as error:
             raise PublishDataError(f"the browser refused a data packet: {error}") from error
-        if self._is_low and self.channel.buffered_amount > _LOW_WATER[self._label]:
+        self._left = self.channel.buffered_amount
+        if self._is_low and self._left > _LOW_WATER[self._label]:
             self._set_low(False)
 
     def _set_low(self, is_low: bool) -> None:
