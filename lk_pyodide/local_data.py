@@ -6,17 +6,14 @@ import time
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from lk_pyodide.core import messages as m
 from lk_pyodide.core.streams import encoded
 from lk_pyodide.errors import PublishDataError, PublishDTMFError, PublishTranscriptionError, UsageError
 from lk_pyodide.outgoing_streams import bytes_of, check_may_send, destinations
+from lk_pyodide.participant import Participant
 from lk_pyodide.ports import RoomPort
 from lk_pyodide.types import ChatMessage, DataPacketKind, Transcription
-
-if TYPE_CHECKING:
-    from lk_pyodide.local_participant import LocalParticipant
 
 
 class LocalData:
@@ -28,7 +25,7 @@ class LocalData:
         info: what the server says of us.
     """
 
-    def __init__(self, room: RoomPort, me: LocalParticipant, info: Callable[[], m.ParticipantInfo]) -> None:
+    def __init__(self, room: RoomPort, me: Participant, info: Callable[[], m.ParticipantInfo]) -> None:
         self._room = room
         self._me = me
         self._info = info
