@@ -4,18 +4,24 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from lk_pyodide.core.messages import ParticipantTracks, TrackInfo, UpdateSubscription
+from lk_pyodide.core.track_settings import Wishes, is_enabled, settings
+from lk_pyodide.errors import UsageError
 from lk_pyodide.options import TrackPublishOptions
 from lk_pyodide.ports import RoomPort
-from lk_pyodide.types import EncryptionType, TrackKind, TrackSource, member
+from lk_pyodide.types import EncryptionType, TrackKind, TrackSource, VideoQuality, member
 
 if TYPE_CHECKING:
     from lk_pyodide.local_track import LocalTrack
     from lk_pyodide.track import RemoteTrack, Track
 
 __all__ = ["LocalTrackPublication", "RemoteTrackPublication", "TrackPublication"]
+
+_TOO_LARGE = 1 << 31
+"""Numbers from here on do not fit into the request."""
 
 
 class TrackPublication(ABC):
@@ -158,6 +164,7 @@ class RemoteTrackPublication(TrackPublication):
         self._participant_sid = participant_sid
         self._desired = auto_subscribe
         self._track: RemoteTrack | None = None
+        self._wishes = Wishes()
 
     @property
     def track(self) -> RemoteTrack | None:
@@ -201,6 +208,100 @@ class RemoteTrackPublication(TrackPublication):
             UpdateSubscription(sids, subscribed, (ParticipantTracks(self._participant_sid, sids),))
         )
         self._desired = subscribed
+        if subscribed and self._wishes != Wishes():
+            self._tell_wishes()
+
+    # -- how much of it --
+
+    @property
+    def is_enabled(self) -> bool:
+        """Whether it is to come, while we are subscribed."""
+        return is_enabled(self._wishes, None)
+
+    @property
+    def video_quality(self) -> VideoQuality:
+        """The best layer that is wanted."""
+        return VideoQuality.HIGH if self._wishes.quality is None else self._wishes.quality
+
+    def set_enabled(self, enabled: bool) -> None:
+        """Have the server pause the track, or go on with it; we stay subscribed, and it is there again at once.
+
+        What is said here and in the methods below holds while we are subscribed, and again when we are once more.
+
+        Raises:
+            UnexpectedConnectionState: the room is not connected.
+        """
+        self._wish(replace(self._wishes, enabled=enabled))
+
+    def set_video_quality(self, quality: VideoQuality) -> None:
+        """Say which layer of a video is wanted at most, HIGH by default; with little bandwidth the server sends less.
+
+        It takes the place of :meth:`set_video_dimensions`.
+
+        Raises:
+            UsageError: it is no video.
+            UnexpectedConnectionState: the room is not connected.
+        """
+        self._require_video()
+        self._wish(replace(self._wishes, quality=VideoQuality(quality), size=None))
+
+    def set_video_dimensions(self, width: float, height: float) -> None:
+        """Say how large a video is shown, in pixels: the server sends the layer that is large enough.
+
+        It takes the place of :meth:`set_video_quality`.
+
+        Raises:
+            UsageError: it is no video, or this is no size.
+            UnexpectedConnectionState: the room is not connected.
+        """
+        self._require_video()
+        if not 0 < width < _TOO_LARGE or not 0 < height < _TOO_LARGE:
+            raise UsageError(f"a picture of {width}x{height} pixels cannot be shown")
+        self._wish(replace(self._wishes, size=(width, height), quality=None))
+
+    def set_video_fps(self, fps: int) -> None:
+        """Say how many frames of a video are wanted in a second at most.
+
+        Raises:
+            UsageError: it is no video, or this is no number of frames.
+            UnexpectedConnectionState: the room is not connected.
+        """
+        self._require_video()
+        if not 0 < fps < _TOO_LARGE:
+            raise UsageError(f"{fps} frames a second cannot be shown")
+        self._wish(replace(self._wishes, fps=fps))
+
+    def set_priority(self, priority: int) -> None:
+        """Say which tracks come first when there is not room for all of them (protobuf ``UpdateTrackSettings``).
+
+        Args:
+            priority: 1 is the highest.
+
+        Raises:
+            UsageError: it is less.
+            UnexpectedConnectionState: the room is not connected.
+        """
+        if not 0 < priority < _TOO_LARGE:
+            raise UsageError(f"a priority is 1 or more, not {priority}")
+        self._wish(replace(self._wishes, priority=priority))
+
+    def _require_video(self) -> None:
+        if self.kind != TrackKind.VIDEO:
+            raise UsageError(f"{self.sid} is no video")
+
+    def _wish(self, wishes: Wishes) -> None:
+        if wishes == self._wishes:
+            return
+        before, self._wishes = self._wishes, wishes
+        try:
+            if self._desired:
+                self._tell_wishes()
+        except BaseException:
+            self._wishes = before
+            raise
+
+    def _tell_wishes(self) -> None:
+        self._room.session.send_request(settings(self._info, self._wishes))
 
     def _update(self, info: TrackInfo) -> None:
         self._info = info

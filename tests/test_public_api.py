@@ -76,7 +76,8 @@ CONTRACT = {
     "Track": "attach detach sid kind source name muted media_stream_track attached_elements",
     "LocalTrack": "mute unmute stop get_rtc_stats_report dimensions set_device_id device_id",
     "TrackPublication": "sid name kind source muted mime_type simulcasted dimensions track",
-    "RemoteTrackPublication": "set_subscribed subscribed track",
+    "RemoteTrackPublication": """set_subscribed subscribed track set_enabled set_video_quality set_video_dimensions
+        set_video_fps set_priority""",
     "AttachedElement": "mount detach",
     "TokenSource": "literal custom endpoint development_token_server fetch",
 }
@@ -112,7 +113,8 @@ VISIBLE = {
     "TrackPublication": """dimensions encryption_type height is_muted kind mime_type muted name sid simulcasted source
         track track_info track_sid width""",
     "LocalTrackPublication": "audio_track is_subscribed mute options unmute video_track",
-    "RemoteTrackPublication": "audio_track is_desired is_subscribed set_subscribed subscribed video_track",
+    "RemoteTrackPublication": """audio_track is_desired is_enabled is_subscribed set_enabled set_priority set_subscribed
+        set_video_dimensions set_video_fps set_video_quality subscribed video_quality video_track""",
     "Track": "attach attached_elements detach is_muted kind media_stream_track muted name sid source",
     "LocalTrack": "device_id dimensions get_rtc_stats_report is_user_provided mute set_device_id stop unmute",
     "LocalAudioTrack": "",

@@ -55,6 +55,7 @@ from lk_pyodide.types import (
     SubscriptionError,
     TrackKind,
     TrackSource,
+    VideoQuality,
 )
 
 __all__ = [  # besides what is here: the models and the packets
@@ -234,6 +235,19 @@ class UpdateSubscription:
 
 
 @dataclass(frozen=True, slots=True)
+class UpdateTrackSettings:
+    """A video has a size or a quality; 0 leaves a frame rate or a priority to the server."""
+
+    track_sids: tuple[str, ...] = ()
+    disabled: bool = False
+    quality: VideoQuality | int = VideoQuality.LOW
+    width: int = 0
+    height: int = 0
+    fps: int = 0
+    priority: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class TrackPermission:
     participant_sid: str = ""
     all_tracks: bool = False
@@ -319,6 +333,7 @@ ClientMessage: TypeAlias = (
     | AddTrackRequest
     | MuteTrackRequest
     | UpdateSubscription
+    | UpdateTrackSettings
     | LeaveRequest
     | SubscriptionPermission
     | UpdateParticipantMetadata

@@ -28,6 +28,7 @@ _REQUEST_FIELDS: dict[type, str] = {
     m.AddTrackRequest: "add_track",
     m.MuteTrackRequest: "mute",
     m.UpdateSubscription: "subscription",
+    m.UpdateTrackSettings: "track_setting",
     m.LeaveRequest: "leave",
     m.SubscriptionPermission: "subscription_permission",
     m.UpdateParticipantMetadata: "update_metadata",
