@@ -41,7 +41,7 @@ class LocalParticipant(Publishing[LocalTrackPublication]):
     def __init__(self, room: RoomPort, info: ParticipantInfo) -> None:
         super().__init__(room, info)
         self._tasks = TaskSet()
-        self._publisher = LocalPublisher(room, self, self._track_ended)
+        self._publisher = LocalPublisher(room, self, self._track_ended, self._tasks)
         self._capture = LocalCapture(room, self, self._publisher, self._tasks)
         self._profile = profile.LocalProfile(room, self)
         self._data = LocalData(room, self, lambda: self._info)

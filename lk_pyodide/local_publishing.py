@@ -8,15 +8,24 @@ from dataclasses import replace
 from typing import Any
 
 from lk_pyodide.browser.api import Sender
-from lk_pyodide.core import publishing
-from lk_pyodide.core.messages import MuteTrackRequest, TrackInfo
-from lk_pyodide.errors import ConnectionLostError, PublishTrackError, TrackInvalidError, UnpublishTrackError
+from lk_pyodide.core import dynacast, publishing
+from lk_pyodide.core.messages import MuteTrackRequest, SubscribedQualityUpdate, TrackInfo
+from lk_pyodide.core.publishing import PublishPlan
+from lk_pyodide.errors import (
+    BrowserError,
+    ConnectionLostError,
+    PublishTrackError,
+    TrackInvalidError,
+    UnpublishTrackError,
+)
 from lk_pyodide.local_track import LocalTrack, wrap
 from lk_pyodide.logging import get_logger
 from lk_pyodide.options import PUBLISH_DEFAULTS, TrackPublishOptions, VideoPresets, merged
 from lk_pyodide.participant import Publishing
 from lk_pyodide.ports import RoomPort
 from lk_pyodide.publication import LocalTrackPublication
+from lk_pyodide.session.publisher import encodings
+from lk_pyodide.session.tasks import TaskSet
 from lk_pyodide.types import TrackKind, TrackSource
 
 _log = get_logger("participant")
@@ -29,6 +38,7 @@ class LocalPublisher:
         room: our room.
         me: whose publications they are.
         on_ended: hears that the device of a published track went away, or that the user stopped sharing.
+        tasks: for what nobody waits for.
     """
 
     def __init__(
@@ -36,14 +46,18 @@ class LocalPublisher:
         room: RoomPort,
         me: Publishing[LocalTrackPublication],
         on_ended: Callable[[LocalTrackPublication], None],
+        tasks: TaskSet,
     ) -> None:
         self._room = room
         self._me = me
         self._on_ended = on_ended
+        self._tasks = tasks
         self._interrupted: dict[LocalTrackPublication, str] = {}
         """What was published on a connection that broke, with the sids that it had."""
         self._subscribed_early: set[str] = set()
         """Sids of tracks that somebody got before we knew that we had published them."""
+        self._limited_early: dict[str, SubscribedQualityUpdate] = {}
+        """The same of what the others want of them."""
         self._under_way: dict[LocalTrack, asyncio.Task[LocalTrackPublication]] = {}
 
     # -- publishing --
@@ -86,19 +100,21 @@ class LocalPublisher:
         self._prepare(track, options)
         while True:
             try:
-                info, sender, said_muted = await self._send(track, options)
+                info, sender, plan = await self._send(track, options)
                 break
             except ConnectionLostError:
                 await self._room.wait_connected()
         track._sender, track._sid, track._name = sender, info.sid, info.name
         publication = LocalTrackPublication(info, track, options)
+        publication._plan = plan
         self._me._publications[info.sid] = publication
         track._on_mute_changed = lambda: self._mute_changed(publication)
         track._on_ended = lambda: self._on_ended(publication)
-        if track.muted != said_muted:
+        if track.muted != plan.request.muted:
             self._mute_changed(publication)
         self._room.local_track_published(publication, track)
         self._tell_subscribed(publication)
+        self._limit_late(publication)
         return publication
 
     def subscribed(self, sid: str) -> None:
@@ -115,8 +131,35 @@ class LocalPublisher:
             self._subscribed_early.discard(publication.sid)
             self._room.local_track_subscribed(publication.track)
 
-    async def _send(self, track: LocalTrack, options: TrackPublishOptions) -> tuple[TrackInfo, Sender, bool]:
-        """Have the server take a track, and the browser send it; also, whether it was announced as muted."""
+    # -- what nobody watches is not sent --
+
+    def limit(self, update: SubscribedQualityUpdate) -> None:
+        """The server says which layers of a video somebody watches (dynacast)."""
+        if not self._room.options.dynacast:
+            return
+        publication = self._me._publications.get(update.track_sid)
+        if publication is not None:
+            self._tasks.spawn(self._limit(publication, update))
+        elif self._under_way:
+            self._limited_early[update.track_sid] = update
+
+    def _limit_late(self, publication: LocalTrackPublication) -> None:
+        update = self._limited_early.pop(publication.sid, None)
+        if update is not None:
+            self._tasks.spawn(self._limit(publication, update))
+
+    async def _limit(self, publication: LocalTrackPublication, update: SubscribedQualityUpdate) -> None:
+        plan, sender = publication._plan, publication.track._sender
+        if plan is None or sender is None:
+            return
+        layers = dynacast.limited(plan, update, browser=self._room.browser.info.name)
+        try:
+            await sender.set_encodings(encodings(layers))
+        except BrowserError as error:
+            _log.warning("the layers of %s could not be set: %s", publication.sid, error)
+
+    async def _send(self, track: LocalTrack, options: TrackPublishOptions) -> tuple[TrackInfo, Sender, PublishPlan]:
+        """Have the server take a track, and the browser send it."""
         session = self._room.session
         plan = publishing.plan(
             _facts(track),
@@ -125,7 +168,7 @@ class LocalPublisher:
             enabled_codecs=[codec.mime for codec in session.join.enabled_publish_codecs],
         )
         info, sender = await session.publish(track._media, plan)
-        return info, sender, plan.request.muted
+        return info, sender, plan
 
     def _prepare(self, track: LocalTrack, options: TrackPublishOptions) -> None:
         if track._stopped:
@@ -179,17 +222,19 @@ class LocalPublisher:
         track, previous = publication.track, publication.sid
         track._sender = None  # that of an earlier attempt went with its connection
         media = track._media
-        info, sender, said_muted = await self._send(track, publication.options)
+        info, sender, plan = await self._send(track, publication.options)
         if self._me._publications.get(previous) is not publication:  # unpublished meanwhile
             await self._room.session.unpublish(sender)
             return
         track._sender, track._sid = sender, info.sid
+        publication._plan = plan
         publication._update(info)
         self._me._publications = {p.sid: p for p in self._me._publications.values()}
         if track._media is not media:  # opened anew meanwhile
             await sender.replace_track(track._media)
-        if track.muted != said_muted:
+        if track.muted != plan.request.muted:
             self._room.session.send_request(MuteTrackRequest(info.sid, track.muted))
+        self._limit_late(publication)
 
     def _drop(self, publication: LocalTrackPublication) -> None:
         if self._me._publications.pop(publication.sid, None) is not None:

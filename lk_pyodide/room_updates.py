@@ -178,6 +178,8 @@ class RoomUpdates:
                 self._data_tracks.on_handles(message)
             case m.UnpublishDataTrackResponse(info) if info is not None:
                 self._local._data_tracks.unpublished_by_server(info.pub_handle)
+            case m.SubscribedQualityUpdate():
+                self._local._publisher.limit(message)
             case m.SubscriptionResponse():
                 self._subscription_failed(message)
             case m.RequestResponse() if message.reason != m.RequestReason.OK:

@@ -446,6 +446,27 @@ class StreamStateUpdate:
 
 
 @dataclass(frozen=True, slots=True)
+class SubscribedQuality:
+    quality: VideoQuality | int = VideoQuality.LOW
+    enabled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SubscribedCodec:
+    codec: str = ""
+    qualities: tuple[SubscribedQuality, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SubscribedQualityUpdate:
+    """``subscribed_qualities`` is what older servers say, of the only codec that they know."""
+
+    track_sid: str = ""
+    subscribed_qualities: tuple[SubscribedQuality, ...] = ()
+    subscribed_codecs: tuple[SubscribedCodec, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class SubscriptionPermissionUpdate:
     participant_sid: str = ""
     track_sid: str = ""
@@ -525,6 +546,7 @@ ServerMessage: TypeAlias = (
     | RoomUpdate
     | ConnectionQualityUpdate
     | StreamStateUpdate
+    | SubscribedQualityUpdate
     | SubscriptionPermissionUpdate
     | SubscriptionResponse
     | RequestResponse

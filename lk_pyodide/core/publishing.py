@@ -25,10 +25,10 @@ from lk_pyodide.types import ParticipantPermission, TrackKind, TrackSource, Vide
 RIDS = ("q", "h", "f")
 """Names of simulcast layers, from low to high; livekit-server reads layers from them."""
 
-_SVC_CODECS = ("vp9", "av1")
+SVC_CODECS = ("vp9", "av1")
 _BITRATE_SHARE = {"av1": 0.7, "h265": 0.7, "vp9": 0.85}
 _MIN_SCREEN_LAYER = 150_000
-_QUALITIES = {"q": VideoQuality.LOW, "h": VideoQuality.MEDIUM, "f": VideoQuality.HIGH}
+QUALITIES = {"q": VideoQuality.LOW, "h": VideoQuality.MEDIUM, "f": VideoQuality.HIGH}
 
 
 def _presets(group: type) -> tuple[VideoPreset, ...]:
@@ -51,6 +51,7 @@ class Layer:
     scale_resolution_down_by: float | None = None
     priority: str | None = None
     scalability_mode: str | None = None
+    active: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +208,7 @@ def video_layers(
     encoding = encoding or appropriate_encoding(width, height, codec=codec, screen=screen)
     original = VideoPreset(width, height, encoding.max_bitrate, encoding.max_framerate, encoding.priority)
     # SVC has a single layer until scalability modes are here: it and simulcast exclude one another in Chrome.
-    if codec in _SVC_CODECS or not simulcast:
+    if codec in SVC_CODECS or not simulcast:
         return (_layer(width, height, original, None, rid=None),)
     lower = _lower_presets(original, options, screen)
     size = max(width, height)
@@ -279,7 +280,7 @@ def announced_layers(width: int, height: int, layers: Sequence[Layer]) -> tuple[
         return (VideoLayer(quality=VideoQuality.HIGH, width=width, height=height, bitrate=bitrate),)
     return tuple(
         VideoLayer(
-            quality=_QUALITIES[layer.rid or "f"],
+            quality=QUALITIES[layer.rid or "f"],
             width=math.ceil(width / (layer.scale_resolution_down_by or 1)),
             height=math.ceil(height / (layer.scale_resolution_down_by or 1)),
             bitrate=layer.max_bitrate or 0,

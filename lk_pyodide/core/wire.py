@@ -54,6 +54,7 @@ _RESPONSES: dict[str, type[m.ServerMessage]] = {
     "room_update": m.RoomUpdate,
     "connection_quality": m.ConnectionQualityUpdate,
     "stream_state_update": m.StreamStateUpdate,
+    "subscribed_quality_update": m.SubscribedQualityUpdate,
     "subscription_permission_update": m.SubscriptionPermissionUpdate,
     "track_unpublished": m.TrackUnpublishedResponse,
     "reconnect": m.ReconnectResponse,

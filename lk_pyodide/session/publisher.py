@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Protocol
 
 from lk_pyodide.browser.api import Encoding, MediaTrack, Sender, SenderInit
@@ -81,7 +82,7 @@ class Publisher:
             raise _translated(error) from (error if isinstance(error, Exception) else None)
 
     def _start_sending(self, transport: Transport, track: MediaTrack, plan: PublishPlan, browser: str) -> Sender:
-        init = SenderInit(tuple(_encoding(layer) for layer in plan.layers), plan.degradation_preference)
+        init = SenderInit(encodings(plan.layers), plan.degradation_preference)
         sender = transport.pc.add_sender(track, init)
         cid = plan.request.cid
         if plan.request.type == TrackKind.VIDEO:
@@ -130,12 +131,17 @@ def _translated(error: BaseException) -> BaseException:
             return PublishTrackError(f"the browser could not send the track: {error}")
 
 
-def _encoding(layer: Layer) -> Encoding:
-    return Encoding(
-        rid=layer.rid,
-        max_bitrate=layer.max_bitrate,
-        max_framerate=layer.max_framerate,
-        scale_resolution_down_by=layer.scale_resolution_down_by,
-        priority=layer.priority,
-        scalability_mode=layer.scalability_mode,
+def encodings(layers: Sequence[Layer]) -> tuple[Encoding, ...]:
+    """The layers as the browser wants to hear of them."""
+    return tuple(
+        Encoding(
+            rid=layer.rid,
+            active=layer.active,
+            max_bitrate=layer.max_bitrate,
+            max_framerate=layer.max_framerate,
+            scale_resolution_down_by=layer.scale_resolution_down_by,
+            priority=layer.priority,
+            scalability_mode=layer.scalability_mode,
+        )
+        for layer in layers
     )
