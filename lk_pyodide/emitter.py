@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import functools
 import inspect
 import logging
 import re
@@ -57,12 +56,15 @@ class Event:
 
     def arguments(self) -> tuple[object, ...]:
         """The positional arguments of a handler by name."""
-        return tuple(getattr(self, name) for name in _field_names(type(self)))
+        kind = type(self)
+        names = _field_names.get(kind)
+        if names is None:
+            names = _field_names[kind] = tuple(entry.name for entry in dataclasses.fields(self))
+        return tuple(getattr(self, name) for name in names)
 
 
-@functools.cache
-def _field_names(kind: type[Event]) -> tuple[str, ...]:
-    return tuple(entry.name for entry in dataclasses.fields(kind))
+_field_names: dict[type[Event], tuple[str, ...]] = {}
+"""By class: to ask a dataclass takes as long as to call a handler."""
 
 
 MAX_BACKLOG = 64 * 1024 * 1024
