@@ -16,6 +16,7 @@ from lk_pyodide.emitter import LARGEST, OVERHEAD, Event
 from lk_pyodide.local_track import LocalTrack
 from lk_pyodide.participant import Participant, RemoteParticipant
 from lk_pyodide.publication import LocalTrackPublication, RemoteTrackPublication, TrackPublication
+from lk_pyodide.room_event import RoomEvent
 from lk_pyodide.track import RemoteTrack
 from lk_pyodide.types import (
     ChatMessage,
@@ -24,8 +25,10 @@ from lk_pyodide.types import (
     DataPacketKind,
     DisconnectReason,
     ParticipantPermission,
+    PermissionStatus,
     StreamState,
     SubscriptionError,
+    SubscriptionStatus,
     TranscriptionSegment,
 )
 
@@ -158,6 +161,24 @@ class TrackSubscriptionFailed(Event):
     participant: RemoteParticipant
     track_sid: str
     error: SubscriptionError | int
+
+
+@dataclass(frozen=True, slots=True)
+class TrackSubscriptionStatusChanged(Event):
+    """A subscription has come further, or ended; after ``track_subscribed`` and ``track_unsubscribed``."""
+
+    publication: RemoteTrackPublication
+    status: SubscriptionStatus
+    participant: RemoteParticipant
+
+
+@dataclass(frozen=True, slots=True)
+class TrackSubscriptionPermissionChanged(Event):
+    """Someone lets us have a track, or no more."""
+
+    publication: RemoteTrackPublication
+    status: PermissionStatus
+    participant: RemoteParticipant
 
 
 @dataclass(frozen=True, slots=True)
@@ -469,6 +490,8 @@ EventName: TypeAlias = Literal[
     "track_stream_state_changed",
     "track_subscribed",
     "track_subscription_failed",
+    "track_subscription_permission_changed",
+    "track_subscription_status_changed",
     "track_unmuted",
     "track_unpublished",
     "track_unsubscribed",
@@ -482,55 +505,6 @@ ROOM_EVENTS: Final[Mapping[str, type[Event]]] = {
     if isinstance(event, type) and issubclass(event, Event) and event is not Event
 }
 """Every event of a room, by name."""
-
-
-class RoomEvent:
-    """livekit-client's names of the events, for code that comes from there."""
-
-    ActiveDeviceChanged: Final = "active_device_changed"
-    ActiveSpeakersChanged: Final = "active_speakers_changed"
-    AudioPlaybackStatusChanged: Final = "audio_playback_changed"
-    ChatMessage: Final = "chat_message"
-    Connected: Final = "connected"
-    ConnectionQualityChanged: Final = "connection_quality_changed"
-    ConnectionStateChanged: Final = "connection_state_changed"
-    DCBufferStatusChanged: Final = "dc_buffer_status_changed"
-    DataReceived: Final = "data_received"
-    DataTrackPublished: Final = "data_track_published"
-    DataTrackUnpublished: Final = "data_track_unpublished"
-    Disconnected: Final = "disconnected"
-    LocalDataTrackPublished: Final = "local_data_track_published"
-    LocalDataTrackUnpublished: Final = "local_data_track_unpublished"
-    LocalTrackPublished: Final = "local_track_published"
-    LocalTrackRepublished: Final = "local_track_republished"
-    LocalTrackSubscribed: Final = "local_track_subscribed"
-    LocalTrackUnpublished: Final = "local_track_unpublished"
-    MediaDevicesChanged: Final = "media_devices_changed"
-    MediaDevicesError: Final = "media_devices_error"
-    MetricsReceived: Final = "metrics_received"
-    ParticipantActive: Final = "participant_active"
-    ParticipantAttributesChanged: Final = "participant_attributes_changed"
-    ParticipantConnected: Final = "participant_connected"
-    ParticipantDisconnected: Final = "participant_disconnected"
-    ParticipantMetadataChanged: Final = "participant_metadata_changed"
-    ParticipantNameChanged: Final = "participant_name_changed"
-    ParticipantPermissionsChanged: Final = "participant_permissions_changed"
-    Reconnected: Final = "reconnected"
-    Reconnecting: Final = "reconnecting"
-    RecordingStatusChanged: Final = "recording_status_changed"
-    RoomMetadataChanged: Final = "room_metadata_changed"
-    SignalReconnecting: Final = "signal_reconnecting"
-    SipDTMFReceived: Final = "sip_dtmf_received"
-    TrackMuted: Final = "track_muted"
-    TrackPublished: Final = "track_published"
-    TrackStreamStateChanged: Final = "track_stream_state_changed"
-    TrackSubscribed: Final = "track_subscribed"
-    TrackSubscriptionFailed: Final = "track_subscription_failed"
-    TrackUnmuted: Final = "track_unmuted"
-    TrackUnpublished: Final = "track_unpublished"
-    TrackUnsubscribed: Final = "track_unsubscribed"
-    TranscriptionReceived: Final = "transcription_received"
-    VideoPlaybackStatusChanged: Final = "video_playback_changed"
 
 
 __all__ = [
@@ -580,6 +554,8 @@ __all__ = [
     "TrackStreamStateChanged",
     "TrackSubscribed",
     "TrackSubscriptionFailed",
+    "TrackSubscriptionPermissionChanged",
+    "TrackSubscriptionStatusChanged",
     "TrackUnmuted",
     "TrackUnpublished",
     "TrackUnsubscribed",

@@ -99,6 +99,10 @@ class LocalDataTracks:
 
     # -- frames --
 
+    def published(self) -> list[LocalDataTrack]:
+        """What is, or will be again."""
+        return [published.track for published in self._published.values()]
+
     def is_published(self, track: LocalDataTrack) -> bool:
         """Whether it is, or will be again."""
         return self._find(track) is not None

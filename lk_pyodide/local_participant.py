@@ -14,6 +14,7 @@ from lk_pyodide.errors import ConnectionLostError, LiveKitError, UsageError
 from lk_pyodide.local_capture import LocalCapture
 from lk_pyodide.local_data import LocalData
 from lk_pyodide.local_data_tracks import LocalDataTracks
+from lk_pyodide.local_permissions import LocalPermissions
 from lk_pyodide.local_publishing import LocalPublisher
 from lk_pyodide.local_track import LocalTrack
 from lk_pyodide.options import (
@@ -28,7 +29,14 @@ from lk_pyodide.ports import RoomPort
 from lk_pyodide.publication import LocalTrackPublication
 from lk_pyodide.rpc import Rpc, RpcHandler
 from lk_pyodide.session.tasks import TaskSet
-from lk_pyodide.types import ByteStreamInfo, ChatMessage, TextStreamInfo, TrackSource, Transcription
+from lk_pyodide.types import (
+    ByteStreamInfo,
+    ChatMessage,
+    ParticipantTrackPermission,
+    TextStreamInfo,
+    TrackSource,
+    Transcription,
+)
 
 __all__ = ["LocalParticipant"]
 
@@ -47,6 +55,7 @@ class LocalParticipant(Publishing[LocalTrackPublication]):
         self._data = LocalData(room, self, lambda: self._info)
         self._streams = OutgoingStreams(room, lambda: self._info)
         self._data_tracks = LocalDataTracks(room)
+        self._permissions = LocalPermissions(room)
         self._rpc = Rpc(room, lambda: self._info, self._streams)
 
     # -- camera, microphone, screen --
@@ -152,6 +161,22 @@ class LocalParticipant(Publishing[LocalTrackPublication]):
             UnpublishTrackError: it is not published.
         """
         await self._publisher.unpublish_track(track, stop_on_unpublish)
+
+    def set_track_subscription_permissions(
+        self,
+        *,
+        allow_all_participants: bool,
+        participant_permissions: Sequence[ParticipantTrackPermission] | None = None,
+    ) -> None:
+        """Say who may subscribe to our tracks; everybody may until this is said.
+
+        It holds from now on, on every connection of this room. Before we are connected it is kept for then.
+
+        Args:
+            allow_all_participants: everybody may have everything.
+            participant_permissions: who may have what otherwise. Tracks that are published again keep those who may.
+        """
+        self._permissions.set(everybody=allow_all_participants, permissions=participant_permissions or ())
 
     # -- data --
 
@@ -495,8 +520,13 @@ class LocalParticipant(Publishing[LocalTrackPublication]):
         self._data_tracks.interrupted()
 
     async def _republish(self) -> None:
+        before = [(publication, publication.sid) for publication in self._publications.values()]
+        data_before = [(track, track.info.sid) for track in self._data_tracks.published()]
         await self._publisher.republish()
         await self._data_tracks.republish()
+        self._permissions.moved(
+            {sid: publication.sid for publication, sid in before} | {sid: track.info.sid for track, sid in data_before}
+        )
 
     def _tell_republished(self) -> None:
         self._publisher.tell_republished()

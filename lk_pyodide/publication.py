@@ -13,7 +13,15 @@ from lk_pyodide.core.track_settings import Wishes, is_enabled, settings
 from lk_pyodide.errors import UsageError
 from lk_pyodide.options import TrackPublishOptions
 from lk_pyodide.ports import RoomPort
-from lk_pyodide.types import EncryptionType, TrackKind, TrackSource, VideoQuality, member
+from lk_pyodide.types import (
+    EncryptionType,
+    PermissionStatus,
+    SubscriptionStatus,
+    TrackKind,
+    TrackSource,
+    VideoQuality,
+    member,
+)
 
 if TYPE_CHECKING:
     from lk_pyodide.local_track import LocalTrack
@@ -167,6 +175,8 @@ class RemoteTrackPublication(TrackPublication):
         self._desired = auto_subscribe
         self._track: RemoteTrack | None = None
         self._wishes = Wishes()
+        self._allowed = True
+        self._told = self.subscription_status, self.permission_status
 
     @property
     def track(self) -> RemoteTrack | None:
@@ -198,6 +208,18 @@ class RemoteTrackPublication(TrackPublication):
         """The same as :attr:`subscribed`."""
         return self.subscribed
 
+    @property
+    def subscription_status(self) -> SubscriptionStatus:
+        """How far it has come."""
+        if not self._desired:
+            return SubscriptionStatus.UNSUBSCRIBED
+        return SubscriptionStatus.DESIRED if self._track is None else SubscriptionStatus.SUBSCRIBED
+
+    @property
+    def permission_status(self) -> PermissionStatus:
+        """Whether its publisher lets us have it."""
+        return PermissionStatus.ALLOWED if self._allowed else PermissionStatus.NOT_ALLOWED
+
     def set_subscribed(self, subscribed: bool) -> None:
         """Ask for the track, or ask not to get it.
 
@@ -210,8 +232,23 @@ class RemoteTrackPublication(TrackPublication):
             UpdateSubscription(sids, subscribed, (ParticipantTracks(self._participant_sid, sids),))
         )
         self._desired = subscribed
+        if subscribed:
+            self._allowed = True  # until the server says that it is not
+        self._tell_status()
         if subscribed and self._wishes != Wishes():
             self._tell_wishes()
+
+    def _set_allowed(self, allowed: bool) -> None:
+        self._allowed = allowed
+        self._tell_status()
+
+    def _tell_status(self) -> None:
+        """Tell what is new of the two."""
+        before, self._told = self._told, (self.subscription_status, self.permission_status)
+        if self._told[1] != before[1]:
+            self._room.permission_status_changed(self)
+        if self._told[0] != before[0]:
+            self._room.subscription_status_changed(self)
 
     # -- how much of it --
 

@@ -24,7 +24,7 @@ from lk_pyodide.local_track import LocalTrack
 from lk_pyodide.logging import get_logger
 from lk_pyodide.options import RoomOptions
 from lk_pyodide.participant import Participant, RemoteParticipant
-from lk_pyodide.publication import LocalTrackPublication, TrackPublication
+from lk_pyodide.publication import LocalTrackPublication, RemoteTrackPublication, TrackPublication
 from lk_pyodide.token_source import TokenSource
 from lk_pyodide.types import ChatMessage, ConnectErrorReason, ConnectionState, DisconnectReason, TokenSourceResponse
 
@@ -185,6 +185,20 @@ class RoomContext:
     def local_data_track_unpublished(self, sid: str) -> None:
         """We publish a data track no more."""
         self.emit(ev.LocalDataTrackUnpublished(sid))
+
+    def subscription_status_changed(self, publication: RemoteTrackPublication) -> None:
+        """A subscription of ours has come further, or ended."""
+        if (participant := self._publisher_of(publication)) is not None:
+            self.emit(ev.TrackSubscriptionStatusChanged(publication, publication.subscription_status, participant))
+
+    def permission_status_changed(self, publication: RemoteTrackPublication) -> None:
+        """Somebody lets us have a track, or no more."""
+        if (participant := self._publisher_of(publication)) is not None:
+            self.emit(ev.TrackSubscriptionPermissionChanged(publication, publication.permission_status, participant))
+
+    def _publisher_of(self, publication: RemoteTrackPublication) -> RemoteParticipant | None:
+        everybody = self.remotes.values()
+        return next((who for who in everybody if who.track_publications.get(publication.sid) is publication), None)
 
     def track_mute_changed(self, participant: Participant, publication: TrackPublication) -> None:
         """We muted or unmuted a track."""

@@ -100,6 +100,7 @@ class RoomUpdates:
             self._local._updated(join.participant)
         for change in self._roster.apply(others):
             self._apply(change, quiet=True)
+        self._local._permissions.tell()
 
     def ended(self, error: LiveKitError) -> None:
         """Take every subscription down, and forget everyone, with no word of their leaving: it is we who left."""
@@ -136,6 +137,7 @@ class RoomUpdates:
         if join.participant is not None:
             self._roster.set_local(join.participant)
             self._local._updated(join.participant)
+        self._local._permissions.tell()  # before anybody could get what he may not have
         await self._local._republish()
 
     def on_restarted(self, join: m.JoinResponse, others: list[m.ParticipantInfo]) -> None:
@@ -178,6 +180,8 @@ class RoomUpdates:
                 self._data_tracks.on_handles(message)
             case m.UnpublishDataTrackResponse(info) if info is not None:
                 self._local._data_tracks.unpublished_by_server(info.pub_handle)
+            case m.SubscriptionPermissionUpdate():
+                self._permission_changed(message)
             case m.SubscribedQualityUpdate():
                 self._local._publisher.limit(message)
             case m.SubscriptionResponse():
@@ -367,6 +371,7 @@ class RoomUpdates:
         arrival.track.set_handler(_RemoteMedia(self, participant, publication, track))
         publication._track = track
         self._emit(ev.TrackSubscribed(track, publication, participant))
+        publication._tell_status()
 
     def media_ended(
         self, participant: RemoteParticipant, publication: RemoteTrackPublication, track: RemoteTrack
@@ -374,6 +379,7 @@ class RoomUpdates:
         """The browser says that a remote track has ended: its transceiver was taken away."""
         if publication._track is track:
             self._unsubscribe(publication, participant)
+            publication._tell_status()
 
     # -- the rest --
 
@@ -429,6 +435,11 @@ class RoomUpdates:
             if publication is not None and track is not None and track._stream_state != state:
                 track._stream_state = state
                 self._emit(ev.TrackStreamStateChanged(publication, state, participant))
+
+    def _permission_changed(self, message: m.SubscriptionPermissionUpdate) -> None:
+        participant = self._participant(message.participant_sid)
+        if isinstance(participant, RemoteParticipant) and message.track_sid in participant._publications:
+            participant._publications[message.track_sid]._set_allowed(message.allowed)
 
     def _subscription_failed(self, message: m.SubscriptionResponse) -> None:
         for participant in self._remotes.values():

@@ -27,6 +27,8 @@ __all__ = [
     "ParticipantKind",
     "ParticipantPermission",
     "ParticipantState",
+    "ParticipantTrackPermission",
+    "PermissionStatus",
     "PublishDataTrackErrorReason",
     "PushFrameErrorReason",
     "ServerInfo",
@@ -34,6 +36,7 @@ __all__ = [
     "StreamState",
     "SubscribeDataTrackErrorReason",
     "SubscriptionError",
+    "SubscriptionStatus",
     "TextStreamInfo",
     "TokenSourceResponse",
     "TrackKind",
@@ -282,6 +285,21 @@ class SubscriptionError(IntEnum):
     SE_TRACK_NOTFOUND = 2
 
 
+class SubscriptionStatus(StrEnum):
+    """How far the subscription to somebody's track has come."""
+
+    DESIRED = "desired"
+    SUBSCRIBED = "subscribed"
+    UNSUBSCRIBED = "unsubscribed"
+
+
+class PermissionStatus(StrEnum):
+    """Whether somebody lets us have a track."""
+
+    ALLOWED = "allowed"
+    NOT_ALLOWED = "not_allowed"
+
+
 class MediaDeviceFailure(StrEnum):
     """Why a camera, microphone or screen could not be used."""
 
@@ -367,6 +385,21 @@ class ParticipantPermission:
     can_update_metadata: bool = False
     can_subscribe_metrics: bool = False
     agent: bool = False
+
+
+@dataclass(slots=True)
+class ParticipantTrackPermission:
+    """What somebody may have of ours.
+
+    Attributes:
+        participant_identity: who.
+        allow_all: everything.
+        allowed_track_sids: these tracks, if not everything.
+    """
+
+    participant_identity: str = ""
+    allow_all: bool = False
+    allowed_track_sids: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -29,8 +29,8 @@ MODULES = [
 INTERNAL = {
     f"lk_pyodide.{name}"
     for name in (
-        "jupyter local_capture local_data local_data_tracks local_profile local_publishing places playback ports "
-        "remote_data_tracks room_context room_data room_updates stream_sources"
+        "jupyter local_capture local_data local_data_tracks local_permissions local_profile local_publishing places "
+        "playback ports remote_data_tracks room_context room_data room_updates stream_sources"
     ).split()
 }
 """Modules that users have no business with."""
@@ -104,7 +104,8 @@ VISIBLE = {
     "LocalParticipant": """create_tracks edit_chat_message enable_camera_and_microphone perform_rpc publish_data
         publish_data_track publish_dtmf publish_track publish_transcription register_rpc_method send_bytes
         send_chat_message send_file send_text set_attributes set_camera_enabled set_metadata set_microphone_enabled
-        set_name set_screen_share_enabled stream_bytes stream_text unpublish_track unregister_rpc_method""",
+        set_name set_screen_share_enabled set_track_subscription_permissions
+        stream_bytes stream_text unpublish_track unregister_rpc_method""",
     "RemoteParticipant": "data_tracks",
     "LocalDataTrack": "flush info is_published try_push unpublish",
     "RemoteDataTrack": "info is_published publisher_identity set_pipeline_options subscribe",
@@ -114,7 +115,8 @@ VISIBLE = {
         track track_info track_sid width""",
     "LocalTrackPublication": "audio_track is_subscribed mute options unmute video_track",
     "RemoteTrackPublication": """audio_track is_desired is_enabled is_subscribed set_enabled set_priority set_subscribed
-        set_video_dimensions set_video_fps set_video_quality subscribed video_quality video_track""",
+        permission_status set_video_dimensions set_video_fps set_video_quality subscribed subscription_status
+        video_quality video_track""",
     "Track": "attach attached_elements detach is_muted kind media_stream_track muted name sid source",
     "LocalTrack": "device_id dimensions get_rtc_stats_report is_user_provided mute set_device_id stop unmute",
     "LocalAudioTrack": "",

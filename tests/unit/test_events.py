@@ -59,6 +59,8 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     "dc_buffer_status_changed": ("is_low", "kind"),
     "metrics_received": ("metrics", "participant"),
     "sip_dtmf_received": ("sip_dtmf",),
+    "track_subscription_status_changed": ("publication", "status", "participant"),
+    "track_subscription_permission_changed": ("publication", "status", "participant"),
     "transcription_received": ("segments", "participant", "publication"),
 }
 # Where livekit-client's name is not the class's: parity.md calls these by the change, livekit-client by the status.
