@@ -106,6 +106,6 @@ async def test_nothing_desired(room: Room, server: Server) -> None:
     server.others = [participant("ada", track("TR_ada"))]
     await room.connect(URL, "token", RoomConnectOptions(auto_subscribe=False))
     video = room.remote_participants["ada"].track_publications["TR_ada"]
-    assert video.subscription_status == SubscriptionStatus.UNSUBSCRIBED
+    statuses = [video.subscription_status]
     video.set_subscribed(True)
-    assert video.subscription_status == SubscriptionStatus.DESIRED
+    assert [*statuses, video.subscription_status] == [SubscriptionStatus.UNSUBSCRIBED, SubscriptionStatus.DESIRED]
