@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -13,9 +14,10 @@ from tests.inpage import steps
 async def _until(look: Callable[[], Any], timeout: float = 30) -> Any:
     """Wait until something is so; statistics have no event to wait for."""
     async with asyncio.timeout(timeout):
-        while not (found := await look()):
+        while True:
+            if found := await look():
+                return found
             await asyncio.sleep(0.2)
-    return found
 
 
 async def _inbound(track: RemoteTrack) -> Mapping[str, Any]:
@@ -102,7 +104,7 @@ async def publish(*, url: str, token: str) -> list[list[str]]:
         seen: list[list[str]] = []
         for step in ("all", "low", "again"):
             wanted = await steps.until(step, 60)
-            seen.append(await _until(lambda wanted=wanted: _exactly(publication.track, wanted), 60))
+            seen.append(await _until(functools.partial(_exactly, publication.track, wanted), 60))
             steps.reached(f"seen {step}", seen[-1])
     return seen
 
@@ -116,9 +118,6 @@ async def _exactly(track: LocalTrack, wanted: list[str]) -> list[str]:
 
 
 async def _sent(track: LocalTrack) -> dict[str, int]:
-    report = await track.get_rtc_stats_report()
-    return {
-        str(stats.get("rid", "")): int(stats.get("framesSent", 0))
-        for stats in report
-        if stats["type"] == "outbound-rtp"
-    }
+    report: list[Mapping[str, Any]] = await track.get_rtc_stats_report()
+    layers = [stats for stats in report if stats["type"] == "outbound-rtp"]
+    return {layer.get("rid", ""): layer.get("framesSent", 0) for layer in layers}
