@@ -29,6 +29,8 @@ _log = get_logger("rpc")
 
 _REMEMBERED = 1000
 """Calls of which a second copy is known to be one."""
+_LONGEST = 2_000_000.0
+"""Seconds of the longest deadline: a browser's timer of 2³¹ ms or more fires at once."""
 _UNWIND = 2.0
 """Seconds that handlers have for their ``finally`` when the room is over; the camera, say, does not wait for them."""
 
@@ -334,7 +336,7 @@ def _lift(deadline: asyncio.Timeout) -> None:
 @contextlib.asynccontextmanager
 async def _deadline(seconds: float, code: RpcError.ErrorCode) -> AsyncIterator[asyncio.Timeout]:
     """Ends what runs in it with LiveKit's error of this code."""
-    deadline = asyncio.timeout(seconds)
+    deadline = asyncio.timeout(min(seconds, _LONGEST))
     try:
         async with deadline:
             yield deadline

@@ -156,8 +156,8 @@ def _put(out: bytearray, number: int, kind: _Kind, value: Any) -> None:
         if not isinstance(value, int) or not 0 <= value < (_LIMIT if kind is _Kind.NUMBER else _LONG_LIMIT):
             raise _Unusual
         if value or kind is _Kind.MAYBE_LONG:
-            _varint(out, number << 3)
-            _varint(out, value)
+            write_varint(out, number << 3)
+            write_varint(out, value)
     elif kind is _Kind.TEXT or kind is _Kind.MAYBE_TEXT:
         if value or (kind is _Kind.MAYBE_TEXT and value is not None):
             _put_bytes(out, number, _utf8(value))
@@ -191,12 +191,13 @@ def _utf8(text: Any) -> bytes:
 
 
 def _put_bytes(out: bytearray, number: int, data: bytes | bytearray) -> None:
-    _varint(out, number << 3 | 2)
-    _varint(out, len(data))
+    write_varint(out, number << 3 | 2)
+    write_varint(out, len(data))
     out += data
 
 
-def _varint(out: bytearray, value: int) -> None:
+def write_varint(out: bytearray, value: int) -> None:
+    """Put a number at the end, seven bits to a byte."""
     while value > 0x7F:
         out.append(value & 0x7F | 0x80)
         value >>= 7

@@ -237,10 +237,7 @@ def _encode_packet(packet: m.DataPacket) -> bytes:
 def numbered_packet(data: bytes, sequence: int) -> bytes:
     """An encoded packet with its number, ``DataPacket.sequence``: a field may come anywhere in a message."""
     number = bytearray(_SEQUENCE_TAG)
-    while sequence > 0x7F:
-        number.append(sequence & 0x7F | 0x80)
-        sequence >>= 7
-    number.append(sequence)
+    hot_packets.write_varint(number, sequence)
     return data + number
 
 

@@ -65,6 +65,7 @@ class Party:
         return [(looker, other) for looker in self.all for other in self.others(looker)]
 
 
+_PUBLISHED = {"localTrackPublished", "local_track_published"}
 HOSTS = ["python", "pyscript", "jupyterlite"]
 LOCAL = ["local chromium", "local firefox"]
 
@@ -135,10 +136,15 @@ class StandingParty:
         return self._party
 
     async def look(self) -> None:
-        """Let everybody leave if the party is not what it was."""
-        states = [await peer.state() for peer in self._party.all] if self._party is not None else []
-        if any(state.state != "connected" or state.local.tracks for state in states):
-            await self.end()
+        """Let everybody leave if the party is not what it was: somebody has gone, or has published.
+
+        Where a picture was before, the Rust core may show no other: it had three frames of one in 15 s.
+        """
+        for peer in self._party.all if self._party is not None else ():
+            names = {event.name for event in await peer.events()}
+            if (await peer.state()).state != "connected" or names & _PUBLISHED:
+                await self.end()
+                return
 
     async def end(self) -> None:
         """Everybody leaves."""

@@ -102,32 +102,41 @@ async def _gone(call: Call, host: PyPeer, lookers: Sequence[PyPeer], how: str) -
 @pytest.mark.browser
 @pytest.mark.timeout(300)
 async def test_the_server_goes(call: Call) -> None:
-    """In the middle of a call: the others see each other's pictures move again, within 3 s if the tab is gone.
+    """In the middle of a call: the others see each other's pictures move again within 3 s.
 
     Data tracks are published again, too; whoever read them is told of the end, and may read them again.
     """
     for peer in call.peers:
         await peer.set_metadata(f"of {peer.identity}")
-    await _frozen(call)
     host = await call.host()
-    lookers = await call.others(host)
-    os.kill(await process_of(host.page.page), signal.SIGKILL)
-    await _gone(call, host, lookers, "crashed")
-    host = await call.host()
-    lookers = await call.others(host)
-    one, other = lookers
+    one, other = lookers = await call.others(host)
     await one.publish_data_track("t")
     await other.subscribe_data_track(one.identity, "t")
     await one.push_to([other], "t", TrackFrame(b"before"))
     await host.page.close()
     await _gone(call, host, lookers, "closed")
-    await other.wait_frame(one.identity, "t", lambda frame: frame == END, 1)
+    await other.wait_frame(one.identity, "t", lambda frame: frame == END, 5)
     await other.subscribe_data_track(one.identity, "t")
     await one.push_to([other], "t", TrackFrame(b"after"))
+    host = await call.host()
+    lookers = await call.others(host)
+    os.kill(await process_of(host.page.page), signal.SIGKILL)
+    await _gone(call, host, lookers, "crashed")
+
+
+@pytest.mark.browser
+@pytest.mark.timeout(300)
+@pytest.mark.skipif(
+    os.environ.get("LK_SOAK") != "1", reason="a minute a browser, in which hardly anything is done: LK_SOAK=1"
+)
+async def test_the_server_freezes(call: Call) -> None:
+    """The server's tab hangs with all its threads: it is taken for dead in the end; when it wakes it is one of them."""
+    for peer in call.peers:
+        await peer.set_metadata(f"of {peer.identity}")
+    await _frozen(call)
 
 
 async def _frozen(call: Call) -> None:
-    """The server's tab hangs with all its threads: it is taken for dead in the end; when it wakes it is one of them."""
     host = await call.host()
     one, other = lookers = await call.others(host)
     watching = [asyncio.create_task(_longest_still(*pair)) for pair in ((one, other.identity), (other, one.identity))]

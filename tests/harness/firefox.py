@@ -23,6 +23,8 @@ PREFERENCES: dict[str, str | int | bool] = {
     "media.getusermedia.browser.enabled": True,  # firefox.mjs makes it stand in for a screen
     "media.gmp-manager.updateEnabled": False,
     "media.gmp-provider.enabled": False,
+    # BiDi tells a page of the gesture with its first script only, and five seconds later it would have run out.
+    "dom.user_activation.transient.timeout": 2**31 - 1,
     "dom.disable_beforeunload": True,
     "dom.min_background_timeout_value": 4,
     "browser.tabs.unloadOnLowMemory": False,
