@@ -27,10 +27,17 @@ from lk_pyodide.incoming_streams import ByteStreamHandler, ByteStreamReader, Tex
 from lk_pyodide.local_participant import LocalParticipant
 from lk_pyodide.local_track import LocalAudioTrack, LocalTrack, LocalVideoTrack
 from lk_pyodide.logging import LogLevel, get_logger, set_log_extension, set_log_level
+from lk_pyodide.media_sources import (
+    create_local_element_tracks,
+    create_local_file_tracks,
+    get_empty_audio_stream_track,
+    get_empty_video_stream_track,
+)
 from lk_pyodide.options import *  # noqa: F403
 from lk_pyodide.outgoing_streams import ByteStreamWriter, TextStreamWriter
 from lk_pyodide.participant import Participant, RemoteParticipant
 from lk_pyodide.publication import LocalTrackPublication, RemoteTrackPublication, TrackPublication
+from lk_pyodide.recorder import LocalTrackRecorder
 from lk_pyodide.room import Room
 from lk_pyodide.rpc import RpcHandler, RpcInvocationData
 from lk_pyodide.token_source import TokenSource, TokenSourceConfigurable, TokenSourceFixed
@@ -57,6 +64,7 @@ __all__ = [
     "LocalParticipant",
     "LocalTrack",
     "LocalTrackPublication",
+    "LocalTrackRecorder",
     "LocalVideoTrack",
     "LogLevel",
     "Participant",
@@ -81,9 +89,13 @@ __all__ = [
     "VideoGrants",
     "__version__",
     "create_local_audio_track",
+    "create_local_element_tracks",
+    "create_local_file_tracks",
     "create_local_screen_tracks",
     "create_local_tracks",
     "create_local_video_track",
+    "get_empty_audio_stream_track",
+    "get_empty_video_stream_track",
     "get_logger",
     "set_log_extension",
     "set_log_level",

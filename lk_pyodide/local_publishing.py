@@ -179,7 +179,7 @@ class LocalPublisher:
             track._source = TrackSource.MICROPHONE if track.kind == TrackKind.AUDIO else TrackSource.CAMERA
         if not publishing.may_publish(self._me.permissions, track.source):
             raise PublishTrackError(f"the token does not let us publish {track.source.name.lower()}", 403)
-        if options.stop_mic_track_on_mute and track.source == TrackSource.MICROPHONE and not track.is_user_provided:
+        if options.stop_mic_track_on_mute and track.source == TrackSource.MICROPHONE and track._is_device:
             track._stop_on_mute = True
 
     def _mute_changed(self, publication: LocalTrackPublication) -> None:

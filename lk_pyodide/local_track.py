@@ -25,8 +25,8 @@ class LocalTrack(Track):
         browser: the page.
         media: the browser's track.
         source: where it comes from.
-        constraints: what the device was asked for, to open it again; None for a track that the user made, which is
-            never stopped or opened again here.
+        constraints: what the device was asked for, to open it again (nothing, where it is no device); None for a track
+            that the user made, which is never stopped or opened again here.
         name: what others see.
     """
 
@@ -46,7 +46,8 @@ class LocalTrack(Track):
         self._tasks = TaskSet()
         self._on_mute_changed: Callable[[], None] | None = None
         self._on_ended: Callable[[], None] | None = None
-        self._stop_on_mute = source == TrackSource.CAMERA and constraints is not None
+        self._is_device = constraints is not None and source in (TrackSource.CAMERA, TrackSource.MICROPHONE)
+        self._stop_on_mute = self._is_device and source == TrackSource.CAMERA
         self._stopped = False
         media.set_handler(_DeviceEvents(self))
 
@@ -102,7 +103,7 @@ class LocalTrack(Track):
             MediaDeviceError: the device cannot be used.
             TrackInvalidError: the track was not opened from a camera or a microphone here.
         """
-        if not self._can_reopen:
+        if not self._is_device:
             raise TrackInvalidError("the track was not opened from a camera or a microphone here")
         async with self._change:
             former = self._constraints
@@ -123,16 +124,9 @@ class LocalTrack(Track):
         return self._media.settings.device_id
 
     @property
-    def _can_reopen(self) -> bool:
-        return not self.is_user_provided and self._source not in (
-            TrackSource.SCREENSHARE,
-            TrackSource.SCREENSHARE_AUDIO,
-        )
-
-    @property
     def _is_off(self) -> bool:
         """Whether its device has been let go, or went away, and can be opened again."""
-        return self._can_reopen and self._media.ready_state == "ended"
+        return self._is_device and self._media.ready_state == "ended"
 
     async def _settled(self) -> None:
         async with self._change:

@@ -265,7 +265,7 @@ class OutgoingStreams:
             return info
 
     def _opened(self, file: object, opened: ExitStack) -> Source:
-        source = source_of(file, self._room)
+        source = source_of(file, self._room.browser)
         opened.callback(source.close)
         return source
 

@@ -8,10 +8,9 @@ from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import BinaryIO
 
-from lk_pyodide.browser.api import Blob
+from lk_pyodide.browser.api import Blob, Browser
 from lk_pyodide.core.streams import CHUNK_SIZE, characters
 from lk_pyodide.errors import DataStreamError
-from lk_pyodide.ports import RoomPort
 from lk_pyodide.types import DataStreamErrorReason
 
 PIECE = 4 * CHUNK_SIZE
@@ -109,7 +108,7 @@ class _BlobSource(Source):
         return await self._blob.read(start, start + size)
 
 
-def source_of(file: object, room: RoomPort) -> Source:
+def source_of(file: object, browser: Browser) -> Source:
     """Make one of a path (text, or ``os.PathLike``), bytes, or the browser's own File or Blob.
 
     Raises:
@@ -122,4 +121,4 @@ def source_of(file: object, room: RoomPort) -> Source:
         case bytes() | bytearray() | memoryview():
             return _BytesSource(bytes(file))
         case _:
-            return _BlobSource(room.browser.adopt_blob(file))
+            return _BlobSource(browser.adopt_blob(file))

@@ -19,9 +19,12 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
 from lk_pyodide.types import DeviceInfo
+
+if TYPE_CHECKING:
+    from lk_pyodide.browser.api_sources import MediaSources, Recorder, RecorderHandler
 
 Json: TypeAlias = "str | int | float | bool | None | Sequence[Json] | Mapping[str, Json]"
 MediaKind: TypeAlias = Literal["audio", "video"]
@@ -490,6 +493,21 @@ class Browser(Protocol):
 
         Raises:
             UsageError: where it is known at once that the target does not exist.
+        """
+        ...
+
+    @property
+    def sources(self) -> MediaSources: ...
+    def record(
+        self, track: MediaTrack, mime_types: Sequence[str], timeslice: float, handler: RecorderHandler, /
+    ) -> Recorder:
+        """Record a track from now on.
+
+        Args:
+            track: what to record.
+            mime_types: the first that the browser can record is taken, or its own choice.
+            timeslice: seconds of each piece.
+            handler: gets the pieces.
         """
         ...
 

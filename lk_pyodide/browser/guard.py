@@ -37,6 +37,15 @@ def closed_error(what: str) -> BrowserError:
     return BrowserError(f"the {what} is closed", "InvalidStateError")
 
 
+SOURCE_TIMEOUT = 15.0
+"""Seconds until an element knows what it is to play."""
+
+
+def nothing_to_play() -> BrowserError:
+    """Tell that an element still does not know what it is to play."""
+    return BrowserError(f"there was nothing to play within {SOURCE_TIMEOUT:g} s", "TimeoutError")
+
+
 def check_close(code: int, reason: str) -> None:
     """Refuse what no browser accepts in ``WebSocket.close()``."""
     if code != 1000 and not 3000 <= code <= 4999:

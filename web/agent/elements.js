@@ -6,7 +6,7 @@ const isSafari = !/chrome|chromium|android/i.test(agent) && /safari/i.test(agent
 const IDLE_AUDIO = 2;
 const idle = []; // audio elements that a click has once made play: iOS lets these go on without another one
 
-function find(target) {
+export function find(target) {
   const node = document.querySelector(target);
   if (!node) throw new Error(`nothing on the page matches ${JSON.stringify(target)}`);
   return node;

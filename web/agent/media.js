@@ -14,7 +14,7 @@ const SETTINGS = {
   noiseSuppression: "noise_suppression",
 };
 
-function readSettings(native) {
+export function readSettings(native) {
   const given = native.getSettings();
   const settings = {};
   for (const [key, name] of Object.entries(SETTINGS)) if (given[key] != null) settings[name] = given[key];

@@ -3,6 +3,7 @@ import {Gestures} from "./gesture.js";
 import * as media from "./media.js";
 import {Connection} from "./peer.js";
 import {Listeners} from "./session.js";
+import * as sources from "./sources.js";
 import {Socket} from "./socket.js";
 
 const NOT_CODECS = ["rtx", "red", "ulpfec", "flexfec-03", "flexfec"];
@@ -28,7 +29,7 @@ export function describePage() {
 export class Page {
   static calls = [
     "openSocket", "openConnection", "openElement", "watch", "getUserMedia", "getDisplayMedia", "callOffDisplayMedia",
-    "enumerateDevices", "countObjects",
+    "enumerateDevices", "makeSilence", "makeDarkness", "captureElement", "playFile", "openRecorder", "countObjects",
   ]; // prettier-ignore
   id = 0;
   session = null;
@@ -65,6 +66,26 @@ export class Page {
 
   enumerateDevices() {
     return media.enumerateDevices();
+  }
+
+  makeSilence() {
+    return sources.makeSilence(this.session);
+  }
+
+  makeDarkness(width, height) {
+    return sources.makeDarkness(this.session, width, height);
+  }
+
+  captureElement(selector, frameRate) {
+    return sources.captureElement(this.session, selector, frameRate);
+  }
+
+  playFile(source, mimeType, loop) {
+    return sources.playFile(this.session, source, mimeType, loop);
+  }
+
+  openRecorder(id, track, mimeTypes, timeslice) {
+    this.#add(id, () => new sources.Recorder(this.session, track, mimeTypes, timeslice));
   }
 
   /** For tests: what Python has here. */

@@ -6,8 +6,8 @@ Imported only by :func:`lk_pyodide.browser.current.current`.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from lk_pyodide.browser.api import (
     BroadcastHandler,
@@ -15,6 +15,7 @@ from lk_pyodide.browser.api import (
     FetchResult,
     MediaElementHandler,
     MediaKind,
+    MediaTrack,
     PageHandler,
     PeerConnectionHandler,
     RtcConfig,
@@ -33,6 +34,10 @@ from lk_pyodide.browser.direct.tabs import DirectBroadcastChannel, DirectLock, r
 from lk_pyodide.browser.guard import closed_error
 from lk_pyodide.browser.useragent import parse_user_agent
 from lk_pyodide.errors import TrackInvalidError, UnsupportedHostError
+
+if TYPE_CHECKING:
+    from lk_pyodide.browser.api_sources import RecorderHandler
+    from lk_pyodide.browser.bridge.sources import BridgeRecorder, BridgeSources
 
 __all__ = ["BridgeBrowser"]
 
@@ -110,6 +115,21 @@ class BridgeBrowser:
     def adopt_blob(self, native: object, /) -> DirectBlob:
         """Wrap a Blob or a File of the worker's own: those of the page cannot come to it."""
         return adopt_blob(native, " (Python runs in a worker, which a File of the page cannot come to: read it there)")
+
+    @property
+    def sources(self) -> BridgeSources:
+        """Tracks that are no device's."""
+        from lk_pyodide.browser.bridge.sources import BridgeSources
+
+        return BridgeSources(self._reach)
+
+    def record(
+        self, track: MediaTrack, mime_types: Sequence[str], timeslice: float, handler: RecorderHandler, /
+    ) -> BridgeRecorder:
+        """Record a track."""
+        from lk_pyodide.browser.bridge.sources import BridgeRecorder
+
+        return BridgeRecorder(self.bridge, track, mime_types, timeslice, handler)
 
     def new_element(self, kind: MediaKind, target: object | None, handler: MediaElementHandler, /) -> BridgeElement:
         """Make or find a media element."""

@@ -17,7 +17,7 @@ class BridgeElement(Remote):
     """A media element on the page."""
 
     def __init__(self, bridge: Bridge, kind: MediaKind, target: object | None, handler: MediaElementHandler) -> None:
-        selector = None if target is None else _selector(target)
+        selector = None if target is None else selector_of(target)
         super().__init__(bridge)
         self._handler: MediaElementHandler | None = handler
         bridge.cast(0, "openElement", self.handle, kind, selector)
@@ -63,7 +63,7 @@ class BridgeElement(Remote):
 
     def mount(self, target: object, /) -> None:
         """Append the element to a node."""
-        self._cast("mount", _selector(target))
+        self._cast("mount", selector_of(target))
 
     def show(self, place: str, caption: str = "") -> None:
         """Let the element stand in the place of this name."""
@@ -88,7 +88,8 @@ class BridgeElement(Remote):
             handler.on_play_failed(*values)
 
 
-def _selector(target: object) -> str:
+def selector_of(target: object) -> str:
+    """What the page finds a target by; raises UsageError for what cannot go there."""
     if not isinstance(target, str):
         raise UsageError(f"in a worker a target is a CSS selector, not {type(target).__name__}")
     return target

@@ -10,7 +10,7 @@ from lk_pyodide.browser.api import Json, MediaKind, MediaTrack, MediaTrackHandle
 from lk_pyodide.browser.bridge.protocol import Bridge, Remote, answered, to_error
 from lk_pyodide.browser.guard import Handover, closed_error
 from lk_pyodide.browser.snapshots import TrackSnapshot
-from lk_pyodide.errors import MediaDeviceError, UsageError
+from lk_pyodide.errors import BrowserError, MediaDeviceError, UsageError
 from lk_pyodide.types import DeviceInfo
 
 
@@ -100,13 +100,13 @@ class BridgeMediaDevices:
 
     async def get_user_media(self, constraints: Mapping[str, Json], /) -> Sequence[MediaTrack]:
         """Ask for camera and microphone."""
-        return await _acquire(await self._reach(), "getUserMedia", constraints)
+        return await acquire(await self._reach(), "getUserMedia", constraints)
 
     async def get_display_media(self, constraints: Mapping[str, Json], /) -> Sequence[MediaTrack]:
         """Ask for a screen: now if the user has just clicked, else at the next click anywhere on the page."""
         bridge = await self._reach()
         try:
-            return await _acquire(bridge, "getDisplayMedia", constraints)
+            return await acquire(bridge, "getDisplayMedia", constraints)
         except asyncio.CancelledError:
             bridge.cast(0, "callOffDisplayMedia")
             raise
@@ -118,17 +118,19 @@ class BridgeMediaDevices:
         return [DeviceInfo(*item) for item in found]
 
 
-def _acquire(bridge: Bridge, method: str, constraints: Mapping[str, Json]) -> Handover[Sequence[MediaTrack]]:
+def acquire(
+    bridge: Bridge, method: str, *values: object, kind: type[BrowserError] = MediaDeviceError
+) -> Handover[Sequence[MediaTrack]]:
     """Ask for tracks. When nobody waits any more they are stopped as they arrive."""
     handover: Handover[Sequence[MediaTrack]] = Handover(_stop_all)
 
     def answer(error: list[Any] | None, value: Any) -> None:
         if error is not None:
-            handover.fail(to_error(error, MediaDeviceError))
+            handover.fail(to_error(error, kind))
         else:
             handover.give([BridgeTrack(bridge, known) for known in value])
 
-    bridge.ask(0, method, constraints, answer=answer)
+    bridge.ask(0, method, *values, answer=answer)
     return handover
 
 

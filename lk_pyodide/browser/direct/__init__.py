@@ -5,8 +5,8 @@ Imported only by :func:`lk_pyodide.browser.current.current`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import cast
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, cast
 
 from lk_pyodide.browser.api import (
     BroadcastHandler,
@@ -14,6 +14,7 @@ from lk_pyodide.browser.api import (
     FetchResult,
     MediaElementHandler,
     MediaKind,
+    MediaTrack,
     PageHandler,
     PeerConnectionHandler,
     RtcConfig,
@@ -30,6 +31,11 @@ from lk_pyodide.browser.direct.websocket import DirectWebSocket
 from lk_pyodide.browser.ffi import Js, from_js_json, is_nothing, js
 from lk_pyodide.browser.useragent import parse_user_agent
 from lk_pyodide.errors import DeviceUnsupportedError
+
+if TYPE_CHECKING:
+    from lk_pyodide.browser.api_sources import RecorderHandler
+    from lk_pyodide.browser.direct.recorder import DirectRecorder
+    from lk_pyodide.browser.direct.sources import DirectSources
 
 __all__ = ["DirectBrowser"]
 
@@ -74,6 +80,21 @@ class DirectBrowser:
     def adopt_blob(self, native: object, /) -> DirectBlob:
         """Wrap a Blob or a File that the user has."""
         return adopt_blob(native)
+
+    @property
+    def sources(self) -> DirectSources:
+        """Tracks that are no device's."""
+        from lk_pyodide.browser.direct.sources import DirectSources
+
+        return DirectSources()
+
+    def record(
+        self, track: MediaTrack, mime_types: Sequence[str], timeslice: float, handler: RecorderHandler, /
+    ) -> DirectRecorder:
+        """Record a track."""
+        from lk_pyodide.browser.direct.recorder import DirectRecorder
+
+        return DirectRecorder(track, mime_types, timeslice, handler)
 
     def new_element(self, kind: MediaKind, target: object | None, handler: MediaElementHandler, /) -> DirectElement:
         """Make or find a media element."""

@@ -25,6 +25,11 @@ class DirectBlob:
         self._size = int(native.size)
 
     @property
+    def native(self) -> Js:
+        """The Blob itself."""
+        return self._native
+
+    @property
     def name(self) -> str:
         """A File's name."""
         return self._name

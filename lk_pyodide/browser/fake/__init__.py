@@ -6,7 +6,7 @@ Public as ``lk_pyodide.testing.FakeBrowser``.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from typing import Any, TypeAlias, TypeVar
 
 from lk_pyodide.browser.api import (
@@ -15,17 +15,20 @@ from lk_pyodide.browser.api import (
     FetchResult,
     MediaElementHandler,
     MediaKind,
+    MediaTrack,
     PageHandler,
     PeerConnectionHandler,
     RtcConfig,
     TrackSettings,
     WebSocketHandler,
 )
+from lk_pyodide.browser.api_sources import RecorderHandler
 from lk_pyodide.browser.fake.blob import FakeBlob, FakeFile
 from lk_pyodide.browser.fake.elements import FakeElement, FakeNode, FakePage
 from lk_pyodide.browser.fake.media import FakeMediaDevices, FakeMediaStreamTrack, FakeTrack
 from lk_pyodide.browser.fake.network import FakeNetwork
 from lk_pyodide.browser.fake.peer import FakePeerConnection
+from lk_pyodide.browser.fake.sources import FakeRecorder, FakeSources
 from lk_pyodide.browser.fake.tabs import FakeBroadcastChannel, FakeLock
 from lk_pyodide.browser.fake.websocket import Endpoint, FakeServerSocket, FakeSocketClosed, FakeWebSocket
 from lk_pyodide.browser.guard import call
@@ -108,6 +111,7 @@ class FakeBrowser:
         self.awake.set()
         self._info = info
         self._media_devices = FakeMediaDevices(self)
+        self._sources = FakeSources(self)
         self._endpoints: dict[str, Endpoint] = {}
         self._answers: dict[str, FakeAnswer] = {}
         self._open: dict[int, object] = {}
@@ -147,6 +151,17 @@ class FakeBrowser:
         if not isinstance(native, FakeFile):
             raise UsageError(f"this is not a file: {type(native).__name__}")
         return FakeBlob(native)
+
+    @property
+    def sources(self) -> FakeSources:
+        """Tracks that are no device's."""
+        return self._sources
+
+    def record(
+        self, track: MediaTrack, mime_types: Sequence[str], timeslice: float, handler: RecorderHandler, /
+    ) -> FakeRecorder:
+        """Record a track: tests say what is heard."""
+        return FakeRecorder(self, track, mime_types, handler)
 
     def new_element(self, kind: MediaKind, target: object | None, handler: MediaElementHandler, /) -> FakeElement:
         """Make or find a media element."""
