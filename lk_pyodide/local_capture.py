@@ -11,6 +11,7 @@ from lk_pyodide import devices
 from lk_pyodide.errors import BrowserError
 from lk_pyodide.local_publishing import LocalPublisher
 from lk_pyodide.local_track import LocalTrack
+from lk_pyodide.logging import get_logger
 from lk_pyodide.options import (
     AudioCaptureOptions,
     ScreenShareCaptureOptions,
@@ -24,6 +25,7 @@ from lk_pyodide.publication import LocalTrackPublication
 from lk_pyodide.session.tasks import TaskSet
 from lk_pyodide.types import TrackSource
 
+_log = get_logger("participant")
 T = TypeVar("T")
 SOURCES = {"videoinput": TrackSource.CAMERA, "audioinput": TrackSource.MICROPHONE}
 """What a kind of device is the source of."""
@@ -78,9 +80,34 @@ class LocalCapture:
         self, enabled: bool, options: AudioCaptureOptions | None, publish_options: TrackPublishOptions | None
     ) -> LocalTrackPublication | None:
         """See :meth:`LocalParticipant.set_microphone_enabled`."""
-        return await self._toggle(
-            TrackSource.MICROPHONE, enabled, lambda: self.create_tracks(audio=options or True), publish_options
-        )
+
+        def create() -> Awaitable[list[LocalTrack]]:
+            return self.create_tracks(audio=options or True)
+
+        defaults = self._room.options.publish_defaults
+        if enabled and merged(publish_options, defaults, TrackPublishOptions()).preconnect_buffer:
+            return await self._enable_early(create, publish_options)
+        return await self._toggle(TrackSource.MICROPHONE, enabled, create, publish_options)
+
+    async def _enable_early(
+        self, create: Callable[[], Awaitable[list[LocalTrack]]], options: TrackPublishOptions | None
+    ) -> LocalTrackPublication | None:
+        """Open a microphone and record it, connected or not, then publish it."""
+        from lk_pyodide.preconnect import PreConnectBuffer
+
+        source = TrackSource.MICROPHONE
+        async with self._lock(source):
+            publication = self._me.get_track_publication(source)
+            if publication is not None:
+                await self._telling(source, publication.unmute)
+                return publication
+            (track,) = await self._telling(source, create)
+            try:
+                track._preconnect = PreConnectBuffer(track)
+            except BrowserError as error:
+                _log.warning("what is said before the connection cannot be recorded: %s", error)
+            await self._publisher.publish_all([track], options)
+            return self._me.get_track_publication(source)
 
     async def _toggle(
         self,
@@ -175,6 +202,9 @@ class LocalCapture:
 
     async def _capture(self, what: TrackSource | None, work: Callable[[], Awaitable[T]]) -> T:
         await self._room.wait_connected()
+        return await self._telling(what, work)
+
+    async def _telling(self, what: TrackSource | None, work: Callable[[], Awaitable[T]]) -> T:
         try:
             return await work()
         except BrowserError as error:

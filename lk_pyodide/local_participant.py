@@ -49,11 +49,11 @@ class LocalParticipant(Publishing[LocalTrackPublication]):
     def __init__(self, room: RoomPort, info: ParticipantInfo) -> None:
         super().__init__(room, info)
         self._tasks = TaskSet()
-        self._publisher = LocalPublisher(room, self, self._track_ended, self._tasks)
+        self._streams = OutgoingStreams(room, lambda: self._info)
+        self._publisher = LocalPublisher(room, self, self._track_ended, self._tasks, self._streams)
         self._capture = LocalCapture(room, self, self._publisher, self._tasks)
         self._profile = profile.LocalProfile(room, self)
         self._data = LocalData(room, self, lambda: self._info)
-        self._streams = OutgoingStreams(room, lambda: self._info)
         self._data_tracks = LocalDataTracks(room)
         self._permissions = LocalPermissions(room)
         self._rpc = Rpc(room, lambda: self._info, self._streams)

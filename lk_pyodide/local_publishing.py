@@ -21,6 +21,7 @@ from lk_pyodide.errors import (
 from lk_pyodide.local_track import LocalTrack, wrap
 from lk_pyodide.logging import get_logger
 from lk_pyodide.options import PUBLISH_DEFAULTS, TrackPublishOptions, VideoPresets, merged
+from lk_pyodide.outgoing_streams import OutgoingStreams
 from lk_pyodide.participant import Publishing
 from lk_pyodide.ports import RoomPort
 from lk_pyodide.publication import LocalTrackPublication
@@ -39,6 +40,7 @@ class LocalPublisher:
         me: whose publications they are.
         on_ended: hears that the device of a published track went away, or that the user stopped sharing.
         tasks: for what nobody waits for.
+        streams: sends what was said before.
     """
 
     def __init__(
@@ -47,11 +49,13 @@ class LocalPublisher:
         me: Publishing[LocalTrackPublication],
         on_ended: Callable[[LocalTrackPublication], None],
         tasks: TaskSet,
+        streams: OutgoingStreams,
     ) -> None:
         self._room = room
         self._me = me
         self._on_ended = on_ended
         self._tasks = tasks
+        self._streams = streams
         self._interrupted: dict[LocalTrackPublication, str] = {}
         """What was published on a connection that broke, with the sids that it had."""
         self._subscribed_early: set[str] = set()
@@ -113,6 +117,8 @@ class LocalPublisher:
         if track.muted != plan.request.muted:
             self._mute_changed(publication)
         self._room.local_track_published(publication, track)
+        if track._preconnect is not None:
+            self._tasks.spawn(track._preconnect.deliver(self._room, self._streams, info.sid))
         self._tell_subscribed(publication)
         self._limit_late(publication)
         return publication
@@ -129,6 +135,8 @@ class LocalPublisher:
     def _tell_subscribed(self, publication: LocalTrackPublication) -> None:
         if publication.sid in self._subscribed_early:
             self._subscribed_early.discard(publication.sid)
+            if publication.track._preconnect is not None:
+                publication.track._preconnect.heard()
             self._room.local_track_subscribed(publication.track)
 
     # -- what nobody watches is not sent --
@@ -301,4 +309,5 @@ def _facts(track: LocalTrack) -> publishing.TrackFacts:
         auto_gain_control=settings.auto_gain_control,
         echo_cancellation=settings.echo_cancellation,
         noise_suppression=settings.noise_suppression,
+        has_preconnect_buffer=track._preconnect is not None,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lk_pyodide.browser.api import Browser, Json, MediaTrack, Sender
 from lk_pyodide.errors import BrowserError, MediaDeviceError, TrackInvalidError
@@ -12,6 +12,9 @@ from lk_pyodide.logging import get_logger
 from lk_pyodide.session.tasks import TaskSet
 from lk_pyodide.track import Track
 from lk_pyodide.types import TrackSource
+
+if TYPE_CHECKING:
+    from lk_pyodide.preconnect import PreConnectBuffer
 
 __all__ = ["LocalAudioTrack", "LocalTrack", "LocalVideoTrack"]
 
@@ -49,6 +52,7 @@ class LocalTrack(Track):
         self._is_device = constraints is not None and source in (TrackSource.CAMERA, TrackSource.MICROPHONE)
         self._stop_on_mute = self._is_device and source == TrackSource.CAMERA
         self._stopped = False
+        self._preconnect: PreConnectBuffer | None = None
         media.set_handler(_DeviceEvents(self))
 
     @property
@@ -191,12 +195,18 @@ class LocalTrack(Track):
     def stop(self) -> None:
         """End the track and let its device go."""
         self._stopped = True
+        self._forget_preconnect()
         self.detach()
         self._media.stop()
+
+    def _forget_preconnect(self) -> None:
+        if self._preconnect is not None:
+            self._preconnect.close()
 
     def _release(self) -> None:
         """Forget the browser's track without ending it."""
         self._stopped = True
+        self._forget_preconnect()
         self.detach()
         self._media.close()
 

@@ -184,7 +184,12 @@ class ScreenShareCaptureOptions:
 
 @dataclass(kw_only=True, slots=True)
 class TrackPublishOptions:
-    """How to publish a track (``livekit.rtc``'s names; then livekit-client's)."""
+    """How to publish a track (``livekit.rtc``'s names; then livekit-client's).
+
+    Attributes:
+        preconnect_buffer: record what is said into a microphone while we connect, and let the first agent that is there
+            have it. ``set_microphone_enabled`` opens the microphone at once then, instead of after the connection.
+    """
 
     source: TrackSource | None = None
     name: str | None = None
@@ -201,6 +206,7 @@ class TrackPublishOptions:
     red: bool | None = None
     force_stereo: bool | None = None
     stop_mic_track_on_mute: bool | None = None
+    preconnect_buffer: bool | None = None
 
 
 @dataclass(kw_only=True, slots=True)

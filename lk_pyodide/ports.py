@@ -50,6 +50,10 @@ class RoomPort(Protocol):
         """Who gets something sent to these, None for somebody who is not here; to nobody named is to all others."""
         ...
 
+    async def active_agent(self) -> Participant:
+        """Wait until an agent is there whose media is connected."""
+        ...
+
     async def wait_connected(self) -> None:
         """Wait for a connect or reconnect that is under way; raises UnexpectedConnectionState when there is none."""
         ...

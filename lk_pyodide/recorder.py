@@ -69,9 +69,14 @@ class LocalTrackRecorder:
 
     async def stop(self) -> None:
         """End the recording, and wait until all of it is there to be read. Twice is once."""
+        self.end()
+        if self._recorder is not None:
+            await self._stopped.wait()
+
+    def end(self) -> None:
+        """End the recording; who reads it gets the rest. See :meth:`stop`."""
         if self._recorder is not None and not self._stopped.is_set():
             self._recorder.stop()
-            await self._stopped.wait()
 
     def close(self) -> None:
         """Forget the recording, and what has not been read of it."""

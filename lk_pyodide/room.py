@@ -44,7 +44,13 @@ class Room(EventSource[EventName]):
     def __init__(self, options: RoomOptions | None = None, *, browser: Browser | None = None) -> None:
         super().__init__(ev.ROOM_EVENTS)
         self._context = RoomContext(
-            merged(options, RoomOptions()), browser, self._emit, self._set_state, self._start_leaving, self._mimebundle
+            merged(options, RoomOptions()),
+            browser,
+            self._emit,
+            self._set_state,
+            self._start_leaving,
+            self._mimebundle,
+            self.events,
         )
         self._state = ConnectionState.DISCONNECTED
         self._waiting = 0

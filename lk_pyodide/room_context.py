@@ -12,7 +12,7 @@ from lk_pyodide.browser.api import Browser
 from lk_pyodide.browser.current import current
 from lk_pyodide.core.messages import ParticipantInfo
 from lk_pyodide.data_track import LocalDataTrack
-from lk_pyodide.emitter import Event
+from lk_pyodide.emitter import Event, EventStream
 from lk_pyodide.errors import (
     ConnectError,
     LiveKitError,
@@ -44,6 +44,7 @@ class RoomContext:
         set_state: changes the room's state.
         leave: starts to leave the room, unless that is under way: why, and whether to end our tracks.
         mimebundle: what a notebook displays of a participant.
+        listen: gives the events that come, of some classes.
     """
 
     def __init__(
@@ -54,12 +55,14 @@ class RoomContext:
         set_state: Callable[[ConnectionState], None],
         leave: Callable[[DisconnectReason | int, bool], None],
         mimebundle: Callable[[Participant | None], dict[str, str]],
+        listen: Callable[[type[Event], type[Event]], EventStream[Event]],
     ) -> None:
         self.options = options
         self.emit = emit
         self.set_state = set_state
         self.leave = leave
         self.mimebundle = mimebundle
+        self._listen = listen
         self.remotes: dict[str, RemoteParticipant] = {}
         self.streams = IncomingStreams(options.data_stream.max_payload_byte_length if options.data_stream else None)
         self.connecting: asyncio.Task[None] | None = None
@@ -146,6 +149,19 @@ class RoomContext:
     def is_connected(self) -> bool:
         """Whether there is a connection to send on."""
         return self.connection is not None and self.connection.is_up
+
+    async def active_agent(self) -> Participant:
+        """Wait until an agent is there whose media is connected.
+
+        Raises:
+            RoomDisconnectedError: the room ended first.
+        """
+        with contextlib.closing(self._listen(ev.ParticipantConnected, ev.ParticipantActive)) as stream:
+            while True:
+                agents = (remote for remote in self.remotes.values() if remote.is_agent and remote.is_active)
+                if (agent := next(agents, None)) is not None:
+                    return agent
+                await anext(stream)
 
     async def wait_connected(self) -> None:
         """Wait for a connect that is under way, or for the connection to be back.

@@ -68,6 +68,7 @@ class TrackFacts:
     auto_gain_control: bool = False
     echo_cancellation: bool = False
     noise_suppression: bool = False
+    has_preconnect_buffer: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +148,7 @@ def _audio_features(track: TrackFacts, dtx: bool) -> tuple[AudioTrackFeature, ..
         AudioTrackFeature.TF_NOISE_SUPPRESSION: track.noise_suppression,
         AudioTrackFeature.TF_STEREO: track.channel_count > 1,
         AudioTrackFeature.TF_NO_DTX: not dtx,
+        AudioTrackFeature.TF_PRECONNECT_BUFFER: track.has_preconnect_buffer,
     }
     return tuple(feature for feature, there in present.items() if there)
 
