@@ -473,6 +473,15 @@ class Peer(ABC):
                 raise self._timeout(f"{identity}'s {source} went from {first} to {stats} in {timeout} s")
             await asyncio.sleep(0.1)  # statistics have no event to wait for
 
+    async def wait_dark(self, identity: str, source: Source = "camera", *, timeout: float = 15) -> VideoStats:
+        """Wait until frames of somebody's video have been decoded, whatever they show."""
+        deadline = time.monotonic() + timeout
+        while not (stats := await self.video_stats(identity, source)).frames:
+            if time.monotonic() > deadline:
+                raise self._timeout(f"nothing of {identity}'s {source} came in {timeout} s")
+            await asyncio.sleep(0.1)  # statistics have no event to wait for
+        return stats
+
     async def wait_audio(self, identity: str, *, above: float = 0.005, timeout: float = 15) -> float:
         """Wait until somebody's microphone can be heard; the RMS measured."""
         deadline = time.monotonic() + timeout
