@@ -177,6 +177,14 @@ async def test_publish_with_options(stage: Stage) -> None:
         await block.seen()
 
 
+@covers("publish a recording, a canvas, silence")
+async def test_publish_a_recording(stage: Stage) -> None:
+    async with stage.play("publish a recording, a canvas, silence") as block:
+        await block.ran()
+        await block.ada.wait_video("grace")
+        await block.seen()
+
+
 @covers("subscribe")
 async def test_subscribe(stage: Stage) -> None:
     async with stage.play("subscribe", look="video") as block:
