@@ -9,9 +9,8 @@ from tests.harness.js_peer import JsPeer
 from tests.harness.python_page import PythonPage
 from tests.harness.servers import LiveKitServer
 from tests.inpage import sources
+from tests.inpage.contract_sources import EBML
 
-EBML = b"\x1a\x45\xdf\xa3"
-"""How a file of Matroska or WebM begins (RFC 8794)."""
 OGG = b"OggS"
 TOPIC = "lk.agent.pre-connect-audio-buffer"
 

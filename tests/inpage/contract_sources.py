@@ -12,7 +12,8 @@ from lk_pyodide.browser.api import MediaTrack
 from lk_pyodide.errors import BrowserError, UsageError
 from tests.inpage.contract_kit import Closer, Env, Log, Stopper, TrackLog, raises
 
-REAL = ("chrome", "firefox")
+EBML = b"\x1a\x45\xdf\xa3"
+"""How a file of Matroska or WebM begins (RFC 8794)."""
 
 
 class RecorderLog(Log):
@@ -61,7 +62,7 @@ async def file_is_played(env: Env) -> None:
         assert "audio" in [track.kind for track in tracks]
         log = TrackLog()
         tracks[0].set_handler(log)
-        if env.on_page and not hasattr(env, "fake"):
+        if not hasattr(env, "fake"):
             await log.wait("ended")
             assert tracks[0].ready_state == "ended"
             assert endless[0].ready_state == "live"
@@ -120,14 +121,16 @@ async def track_is_recorded(env: Env) -> None:
         recorder = env.browser.record(track, ("video/nonsense", "video/webm;codecs=vp8", "video/webm"), 0.1, log)
         closer.add(recorder)
         (mime_type,) = await log.wait("start")
-        if env.name in REAL and not hasattr(env, "fake"):
-            assert str(mime_type).startswith("video/webm")
-            (data,) = await log.wait("data")
-            assert isinstance(data, bytes)
-            assert data[:4] == b"\x1a\x45\xdf\xa3"  # EBML
+        is_real = not hasattr(env, "fake")
+        if is_real:
+            await log.wait("data", 3)
         recorder.stop()
         recorder.stop()
         assert await log.wait("stop") == (None,)
+        if is_real:
+            assert str(mime_type).startswith("video/webm")
+            # Chromium's pieces may end anywhere, after the first byte too.
+            assert b"".join(data for (data,) in log.get("data") if isinstance(data, bytes))[:4] == EBML
         assert log.calls[0][0] == "start"
         assert log.calls[-1][0] == "stop"
 
