@@ -6,12 +6,14 @@ import asyncio
 from collections import deque
 from collections.abc import Sequence
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
-from lk_pyodide.browser.api_sources import Recorder
 from lk_pyodide.errors import BrowserError, UsageError
 from lk_pyodide.local_track import LocalTrack
 from lk_pyodide.types import TrackKind
+
+if TYPE_CHECKING:
+    from lk_pyodide.browser.api_sources import Recorder
 
 __all__ = ["LocalTrackRecorder"]
 

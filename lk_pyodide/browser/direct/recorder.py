@@ -65,10 +65,12 @@ class DirectRecorder:
                     handler, self._handler = self._handler, None
                     self._listeners.close()
                     call(handler.on_stop, error)
-                case _ if js_event.data.size:
+                case _:
                     await self._hand_on(js_event.data)
 
     async def _hand_on(self, js_blob: Js) -> None:
+        if not js_blob.size:
+            return
         js_buffer = await wait(js_blob.arrayBuffer())
         if self._handler is not None:
             call(self._handler.on_data, js_buffer.to_bytes())
