@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from lk_pyodide.browser.api import (
     Browser,
@@ -256,6 +256,27 @@ class Stopper:
     def close(self) -> None:
         """Let the device go."""
         self._track.stop()
+
+
+class Stoppable(Protocol):
+    """A track, ours or the waist's."""
+
+    def stop(self) -> None: ...
+
+
+async def call_off(ask: Callable[[], Coroutine[Any, Any, Sequence[Stoppable]]], *turns: int) -> None:
+    """Ask for tracks, and cancel that after so many turns of the loop; those that came anyway are stopped."""
+    for count in turns:
+        task = asyncio.ensure_future(ask())
+        for _ in range(count):
+            await asyncio.sleep(0)
+        task.cancel()
+        try:
+            tracks = await task
+        except asyncio.CancelledError:
+            continue
+        for track in tracks:
+            track.stop()
 
 
 async def open_channel(

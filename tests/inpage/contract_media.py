@@ -14,7 +14,18 @@ from lk_pyodide.errors import (
     TrackInvalidError,
     UsageError,
 )
-from tests.inpage.contract_kit import DEADLINE, Closer, ElementLog, Env, Stopper, TrackLog, raises, recorded_log, settle
+from tests.inpage.contract_kit import (
+    DEADLINE,
+    Closer,
+    ElementLog,
+    Env,
+    Stopper,
+    TrackLog,
+    call_off,
+    raises,
+    recorded_log,
+    settle,
+)
 
 # -- devices and tracks ------------------------------------------------------------------------------------------------
 
@@ -79,17 +90,8 @@ async def user_media_fails(env: Env) -> None:
 
 async def user_media_cancelled(env: Env) -> None:
     """A device that comes when nobody waits for it any more is let go at once: the leak gate would tell."""
-    for turns in (0, 1, 2, 5, 50):
-        task = asyncio.ensure_future(env.browser.media_devices.get_user_media({"audio": True, "video": True}))
-        for _ in range(turns):
-            await asyncio.sleep(0)
-        task.cancel()
-        try:
-            tracks = await task
-        except asyncio.CancelledError:
-            continue
-        for track in tracks:
-            track.stop()
+    both: dict[str, Json] = {"audio": True, "video": True}
+    await call_off(lambda: env.browser.media_devices.get_user_media(both), 0, 1, 2, 5, 50)
 
 
 async def display_media(env: Env) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import io
 import math
 import struct
@@ -10,7 +9,7 @@ import wave
 
 from lk_pyodide.browser.api import MediaTrack
 from lk_pyodide.errors import BrowserError, UsageError
-from tests.inpage.contract_kit import Closer, Env, Log, Stopper, TrackLog, raises
+from tests.inpage.contract_kit import Closer, Env, Log, Stopper, TrackLog, call_off, raises
 
 EBML = b"\x1a\x45\xdf\xa3"
 """How a file of Matroska or WebM begins (RFC 8794)."""
@@ -82,17 +81,7 @@ async def what_cannot_be_played(env: Env) -> None:
 
 async def file_cancelled(env: Env) -> None:
     """Nobody waits for it any more: it is let go."""
-    for turns in (0, 1, 3, 10):
-        task = asyncio.ensure_future(env.browser.sources.play(tone(0.1), "audio/wav", True))
-        for _ in range(turns):
-            await asyncio.sleep(0)
-        task.cancel()
-        try:
-            tracks = await task
-        except asyncio.CancelledError:
-            continue
-        for track in tracks:
-            track.stop()
+    await call_off(lambda: env.browser.sources.play(tone(0.1), "audio/wav", True), 0, 1, 3, 10)
 
 
 async def canvas_is_captured(env: Env) -> None:

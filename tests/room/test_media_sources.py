@@ -1,6 +1,5 @@
 """Tracks that are no device's, on a fake page."""
 
-import asyncio
 from pathlib import Path
 
 import pytest
@@ -18,6 +17,7 @@ from lk_pyodide import (
     get_empty_video_stream_track,
 )
 from lk_pyodide.testing import FakeFile
+from tests.inpage.contract_kit import call_off
 from tests.room.server import URL, Server, until
 
 
@@ -137,14 +137,4 @@ async def test_an_element(server: Server) -> None:
 
 async def test_cancelled(server: Server) -> None:
     """Nothing stays open: the fixture looks."""
-    for turns in range(4):
-        task = asyncio.ensure_future(create_local_file_tracks(b"film", browser=server.browser))
-        for _ in range(turns):
-            await asyncio.sleep(0)
-        task.cancel()
-        try:
-            tracks = await task
-        except asyncio.CancelledError:
-            continue
-        for track in tracks:
-            track.stop()
+    await call_off(lambda: create_local_file_tracks(b"film", browser=server.browser), 0, 1, 2, 3)
