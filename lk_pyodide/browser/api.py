@@ -19,9 +19,12 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
 from lk_pyodide.types import DeviceInfo
+
+if TYPE_CHECKING:
+    from lk_pyodide.browser.api_views import ViewHandler, Views
 
 Json: TypeAlias = "str | int | float | bool | None | Sequence[Json] | Mapping[str, Json]"
 MediaKind: TypeAlias = Literal["audio", "video"]
@@ -491,6 +494,10 @@ class Browser(Protocol):
         Raises:
             UsageError: where it is known at once that the target does not exist.
         """
+        ...
+
+    def watch_views(self, handler: ViewHandler, /) -> Views:
+        """Watch how much of elements is to be seen; none at first."""
         ...
 
     def watch_page(self, handler: PageHandler, /) -> Subscription: ...

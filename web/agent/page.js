@@ -4,6 +4,7 @@ import * as media from "./media.js";
 import {Connection} from "./peer.js";
 import {Listeners} from "./session.js";
 import {Socket} from "./socket.js";
+import {Views} from "./views.js";
 
 const NOT_CODECS = ["rtx", "red", "ulpfec", "flexfec-03", "flexfec"];
 
@@ -28,7 +29,7 @@ export function describePage() {
 export class Page {
   static calls = [
     "openSocket", "openConnection", "openElement", "watch", "getUserMedia", "getDisplayMedia", "callOffDisplayMedia",
-    "enumerateDevices", "countObjects",
+    "enumerateDevices", "countObjects", "openViews",
   ]; // prettier-ignore
   id = 0;
   session = null;
@@ -44,6 +45,10 @@ export class Page {
 
   openElement(id, kind, target) {
     this.#add(id, () => new Element(this.session, kind, target));
+  }
+
+  openViews(id) {
+    this.#add(id, () => new Views(this.session));
   }
 
   watch(id) {

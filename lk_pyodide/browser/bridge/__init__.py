@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lk_pyodide.browser.api import (
     BroadcastHandler,
@@ -33,6 +33,9 @@ from lk_pyodide.browser.direct.tabs import DirectBroadcastChannel, DirectLock, r
 from lk_pyodide.browser.guard import closed_error
 from lk_pyodide.browser.useragent import parse_user_agent
 from lk_pyodide.errors import TrackInvalidError, UnsupportedHostError
+
+if TYPE_CHECKING:
+    from lk_pyodide.browser.api_views import ViewHandler, Views
 
 __all__ = ["BridgeBrowser"]
 
@@ -114,6 +117,12 @@ class BridgeBrowser:
     def new_element(self, kind: MediaKind, target: object | None, handler: MediaElementHandler, /) -> BridgeElement:
         """Make or find a media element."""
         return BridgeElement(self.bridge, kind, target, handler)
+
+    def watch_views(self, handler: ViewHandler, /) -> Views:
+        """Tell ``handler`` how much of elements is to be seen."""
+        from lk_pyodide.browser.bridge.views import BridgeViews
+
+        return BridgeViews(self.bridge, handler)
 
     def watch_page(self, handler: PageHandler, /) -> Subscription:
         """Tell ``handler`` what happens to the page."""

@@ -6,7 +6,7 @@ Imported only by :func:`lk_pyodide.browser.current.current`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from lk_pyodide.browser.api import (
     BroadcastHandler,
@@ -30,6 +30,9 @@ from lk_pyodide.browser.direct.websocket import DirectWebSocket
 from lk_pyodide.browser.ffi import Js, from_js_json, is_nothing, js
 from lk_pyodide.browser.useragent import parse_user_agent
 from lk_pyodide.errors import DeviceUnsupportedError
+
+if TYPE_CHECKING:
+    from lk_pyodide.browser.api_views import ViewHandler, Views
 
 __all__ = ["DirectBrowser"]
 
@@ -78,6 +81,12 @@ class DirectBrowser:
     def new_element(self, kind: MediaKind, target: object | None, handler: MediaElementHandler, /) -> DirectElement:
         """Make or find a media element."""
         return self._elements.open(kind, target, handler)
+
+    def watch_views(self, handler: ViewHandler, /) -> Views:
+        """Tell ``handler`` how much of elements is to be seen."""
+        from lk_pyodide.browser.direct.views import DirectViews
+
+        return DirectViews(handler)
 
     def watch_page(self, handler: PageHandler, /) -> Subscription:
         """Tell ``handler`` what happens to the page."""
