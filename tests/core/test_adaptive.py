@@ -29,7 +29,8 @@ def after(places: list[Place], screen: Screen = PAGE, density: Density = None) -
 def test_what_is_seen_is_told_at_once() -> None:
     picture = AdaptivePicture()
     assert picture.look([UNKNOWN], PAGE, 1) is None
-    assert picture.shown is None, "an element that nothing is known of yet decides nothing"
+    before = picture.shown
+    assert before is None, "an element that nothing is known of yet decides nothing"
     assert picture.look([SMALL], PAGE, 1.01) is None
     assert picture.shown == Shown(True, (160, 90))
 
@@ -37,7 +38,8 @@ def test_what_is_seen_is_told_at_once() -> None:
 def test_what_is_shown_nowhere_is_not_seen() -> None:
     picture = AdaptivePicture()
     assert picture.look([], PAGE, 1) == SOON
-    assert picture.shown is None
+    before = picture.shown
+    assert before is None
     assert picture.look([], PAGE, 1.125) is None
     assert picture.shown == Shown(False)
     picture.look([LARGE], PAGE, 2)

@@ -100,15 +100,16 @@ async def test_what_is_shown_nowhere_does_not_come(server: Server) -> None:
         assert server.asked.adaptive_stream
         assert video.is_adaptive_stream
         await becomes(server, None)
-        assert not publication.is_enabled
+        enabled = [publication.is_enabled]
         node: FakeNode = video.attach()
         server.browser.page.find("body").append(node)
         server.browser.look_again()
         await becomes(server, None, (300, 150))
-        assert publication.is_enabled
+        enabled.append(publication.is_enabled)
         video.detach(node)
         await becomes(server, None, (300, 150), None)
-        assert not publication.is_enabled
+        enabled.append(publication.is_enabled)
+        assert enabled == [False, True, False]
 
 
 async def test_what_is_attached_at_once_never_pauses(server: Server) -> None:
@@ -184,11 +185,12 @@ async def test_an_application_that_shows_it_by_itself(server: Server) -> None:
         assert canvas.calls == ["observe"]
         await becomes(server, (200, 100))
         canvas.size = 400, 200
-        assert canvas.handle_resize is not None and canvas.handle_visibility_changed is not None
-        canvas.handle_resize()
+        resized, hidden = canvas.handle_resize, canvas.handle_visibility_changed
+        assert resized is not None and hidden is not None
+        resized()
         await becomes(server, (200, 100), (400, 200))
         canvas.visible = False
-        canvas.handle_visibility_changed()
+        hidden()
         await becomes(server, (200, 100), (400, 200), None)
         canvas.visible = True  # and says nothing: it is looked at when the server goes on
         await server.say(m.StreamStateUpdate((m.StreamStateInfo("PA_ada", "TR_ada", StreamState.PAUSED),)))

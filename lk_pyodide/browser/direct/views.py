@@ -98,9 +98,10 @@ class DirectViews:
 
     def _on_intersections(self, js_entries: Js) -> None:
         for js_entry in js_entries:
+            native, intersects = js_entry.target, bool(js_entry.isIntersecting)
             for watched in self._watched.values():
-                if watched.native == js_entry.target:
-                    watched.intersects = bool(js_entry.isIntersecting)
+                if watched.native == native:
+                    watched.intersects = intersects
         self._tell_all()
 
     def _tell_all(self) -> None:
