@@ -237,7 +237,7 @@ class RemoteTrackPublication(TrackPublication):
         if subscribed:
             self._allowed = True  # until the server says that it is not
         self._tell_status()
-        if subscribed and self._wishes != Wishes():
+        if subscribed and (self._wishes != Wishes() or self._shown is not None):
             self._tell_settings()
 
     def _set_allowed(self, allowed: bool) -> None:

@@ -237,6 +237,21 @@ async def test_it_ends_with_the_subscription(server: Server) -> None:
         assert told(server) == [(200, 100), (300, 150)]
 
 
+async def test_what_is_not_wanted_is_not_spoken_of(server: Server) -> None:
+    """Until it is wanted again, before the server has even taken it away."""
+    async with adaptive_room(server) as room:
+        publication, video = await subscribed(room, server)
+        canvas = Canvas()
+        video.observe_element_info(canvas)
+        await becomes(server, (200, 100))
+        publication.set_subscribed(False)
+        video.stop_observing_element_info(canvas)
+        await asyncio.sleep(0.15)  # longer than anything is held back
+        assert told(server) == [(200, 100)]
+        publication.set_subscribed(True)
+        await becomes(server, (200, 100), None)
+
+
 async def test_sound_is_not_looked_at(server: Server) -> None:
     async with adaptive_room(server) as room:
         server.others = [participant("ada", track("TR_ada", TrackSource.MICROPHONE))]
