@@ -216,25 +216,31 @@ async def test_a_place_that_raises_is_passed_over(server: Server, caplog: pytest
 
 
 async def test_it_ends_with_the_subscription(server: Server) -> None:
-    """Whoever is gone is not spoken of, even by elements that change as he goes."""
+    """Whoever is gone is not spoken of, even by elements that are seen as he goes."""
     async with adaptive_room(server) as room:
         publication, video = await subscribed(room, server)
         canvas = Canvas()
+        canvas.visible = False
         video.observe_element_info(canvas)
         node: FakeNode = video.attach("body")
-        await becomes(server, (200, 100), (300, 150))
+        await becomes(server, (300, 150))
+        server.browser.show_node(node, 0, 0, in_sight=False)
+        await becomes(server, (300, 150), None)
+        enabled = [publication.is_enabled]
         room.on(TrackUnsubscribed, lambda _: server.browser.show_node(node, 160, 90))
         waiting = asyncio.ensure_future(room.wait_for(TrackUnsubscribed))
         await server.say(m.ParticipantUpdate((participant("ada", version=2),)))
         await waiting
         await until(lambda: not video.is_adaptive_stream)
         assert canvas.calls == ["observe", "stop"]
+        assert canvas.handle_resize is None and canvas.handle_visibility_changed is None
         assert not video.attached_elements
-        assert publication.is_enabled
+        enabled.append(publication.is_enabled)
+        assert enabled == [False, True]
         video.attach("body")
         video.detach()
         await asyncio.sleep(0.15)  # longer than anything is held back
-        assert told(server) == [(200, 100), (300, 150)]
+        assert told(server) == [(300, 150), None]
 
 
 async def test_what_is_not_wanted_is_not_spoken_of(server: Server) -> None:
@@ -302,6 +308,17 @@ async def test_what_changes_while_we_leave(server: Server, caplog: pytest.LogCap
     assert enabled == [True], "he was seen before he was gone"
     assert told(server) == [None, None]
     assert not caplog.records
+
+
+async def test_what_comes_while_the_page_is_in_the_background(server: Server) -> None:
+    """Nobody is waited for five seconds who was not there in the first place."""
+    server.browser.show_page(is_hidden=True)
+    async with adaptive_room(server) as room:
+        room.on(TrackSubscribed, lambda event: event.track.attach("body"))
+        await subscribed(room, server)
+        await becomes(server, None)
+        server.browser.show_page(is_hidden=False)
+        await becomes(server, None, (300, 150))
 
 
 def test_in_the_background() -> None:
