@@ -4,7 +4,7 @@ import {Listeners} from "./session.js";
 export class Views {
   static calls = ["add", "remove"];
   #session;
-  #watched = new Map(); // the element's object -> {native, intersects, told}
+  #watched = new Map(); // the element's object -> {native, listeners, intersects, told}
   #screen = "";
   #listeners = new Listeners();
   #intersections = new IntersectionObserver((entries) => this.#onIntersections(entries));
@@ -22,7 +22,9 @@ export class Views {
     const {native} = this.#session.get(id);
     const listeners = new Listeners();
     listeners.add(native, () => this.#tell(), "enterpictureinpicture", "leavepictureinpicture");
-    this.#watched.set(id, {native, listeners, intersects: null, told: ""}); // null: the browser has not said yet
+    // What is observed already is not told again; null: the browser has not said yet.
+    const intersects = [...this.#watched.values()].find((other) => other.native === native)?.intersects ?? null;
+    this.#watched.set(id, {native, listeners, intersects, told: ""});
     this.#intersections.observe(native);
     this.#resizes.observe(native);
     this.#lookSoon();

@@ -51,7 +51,9 @@ class DirectViews:
         if self._handler is None or element in self._watched:
             return
         native: Js = element.native
-        self._watched[element] = watched = _Watched(element, native, Listeners())
+        # What is observed already is not told again.
+        known = next((other.intersects for other in self._watched.values() if other.native == native), None)
+        self._watched[element] = watched = _Watched(element, native, Listeners(), known)
         events = ("enterpictureinpicture", "leavepictureinpicture")
         watched.listeners.add(native, lambda _: self._tell(watched), *events)
         for observer in self._observers:
