@@ -70,7 +70,7 @@ class AdaptivePicture:
     def __init__(self, density: Density = None, *, pauses_in_background: bool = True) -> None:
         self.shown: Shown | None = None
         """What the server has to know; None until anything is known."""
-        self._density = density
+        self._density: Density = density
         self._pauses = pauses_in_background
         self._unseen_since: float | None = None
         self._size: Size | None = None
