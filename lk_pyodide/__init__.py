@@ -37,7 +37,7 @@ from lk_pyodide.room import Room
 from lk_pyodide.rpc import RpcHandler, RpcInvocationData
 from lk_pyodide.token_source import TokenSource, TokenSourceConfigurable, TokenSourceFixed
 from lk_pyodide.tokens import AccessToken, VideoGrants
-from lk_pyodide.track import AttachedElement, RemoteAudioTrack, RemoteTrack, RemoteVideoTrack, Track
+from lk_pyodide.track import AttachedElement, ElementInfo, RemoteAudioTrack, RemoteTrack, RemoteVideoTrack, Track
 from lk_pyodide.types import *  # noqa: F403
 
 if TYPE_CHECKING:
@@ -61,6 +61,7 @@ __all__ = [
     "DataTrackInfo",
     "DataTrackStream",
     "DeferrableMap",
+    "ElementInfo",
     "Event",
     "EventSource",
     "EventStream",

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 __all__ = [
+    "AdaptiveStreamSettings",
     "AudioCaptureOptions",
     "AudioEncoding",
     "AudioPresets",
@@ -239,6 +240,20 @@ class DataStreamOptions:
 
 
 @dataclass(kw_only=True, slots=True)
+class AdaptiveStreamSettings:
+    """How videos follow the elements that show them.
+
+    Attributes:
+        pixel_density: pixels to ask for in each CSS pixel of an element; ``screen`` means as many as the screen has,
+            None 2 on a screen that has more than 2, otherwise 1. More of them are sharper, and cost more bandwidth.
+        pause_video_in_background: let videos stop while the page is in the background, after 5 s.
+    """
+
+    pixel_density: float | Literal["screen"] | None = None
+    pause_video_in_background: bool = True
+
+
+@dataclass(kw_only=True, slots=True)
 class RoomConnectOptions:
     """How to join.
 
@@ -262,7 +277,8 @@ class RoomOptions(RoomConnectOptions):
     """Options of a room; those of ``connect`` may be given here too, as ``livekit.rtc`` does.
 
     Attributes:
-        adaptive_stream: let the size of the elements choose the video quality.
+        adaptive_stream: get each video in the size in which it is shown, and not at all while it is not to be seen.
+            Nothing comes of a video that is not attached, then.
         dynacast: stop layers that nobody watches.
         audio_capture_defaults: used where ``set_microphone_enabled`` is not told otherwise.
         video_capture_defaults: used where ``set_camera_enabled`` is not told otherwise.
@@ -273,7 +289,7 @@ class RoomOptions(RoomConnectOptions):
         data_stream: what others may send us as streams.
     """
 
-    adaptive_stream: bool = False
+    adaptive_stream: bool | AdaptiveStreamSettings = False
     dynacast: bool = False
     audio_capture_defaults: AudioCaptureOptions | None = None
     video_capture_defaults: VideoCaptureOptions | None = None

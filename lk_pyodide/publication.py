@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable
 from dataclasses import replace
@@ -9,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from lk_pyodide.core.messages import ParticipantTracks, TrackInfo, UpdateSubscription
 from lk_pyodide.core.publishing import PublishPlan
-from lk_pyodide.core.track_settings import Wishes, is_enabled, settings
-from lk_pyodide.errors import UsageError
+from lk_pyodide.core.track_settings import Shown, Wishes, is_enabled, settings
+from lk_pyodide.errors import UnexpectedConnectionState, UsageError
 from lk_pyodide.options import TrackPublishOptions
 from lk_pyodide.ports import RoomPort
 from lk_pyodide.types import (
@@ -175,6 +176,7 @@ class RemoteTrackPublication(TrackPublication):
         self._desired = auto_subscribe
         self._track: RemoteTrack | None = None
         self._wishes = Wishes()
+        self._shown: Shown | None = None
         self._allowed = True
         self._told = self.subscription_status, self.permission_status
 
@@ -235,8 +237,8 @@ class RemoteTrackPublication(TrackPublication):
         if subscribed:
             self._allowed = True  # until the server says that it is not
         self._tell_status()
-        if subscribed and self._wishes != Wishes():
-            self._tell_wishes()
+        if subscribed and (self._wishes != Wishes() or self._shown is not None):
+            self._tell_settings()
 
     def _set_allowed(self, allowed: bool) -> None:
         self._allowed = allowed
@@ -255,7 +257,7 @@ class RemoteTrackPublication(TrackPublication):
     @property
     def is_enabled(self) -> bool:
         """Whether it is to come, while we are subscribed."""
-        return is_enabled(self._wishes, None)
+        return is_enabled(self._wishes, self._shown)
 
     @property
     def video_quality(self) -> VideoQuality:
@@ -265,6 +267,7 @@ class RemoteTrackPublication(TrackPublication):
     def set_enabled(self, enabled: bool) -> None:
         """Have the server pause the track, or go on with it; we stay subscribed, and it is there again at once.
 
+        From then on adaptive streams have no say in it. They have in the size: the smaller one is asked for.
         What is said here and in the methods below holds while we are subscribed, and again when we are once more.
 
         Raises:
@@ -334,13 +337,22 @@ class RemoteTrackPublication(TrackPublication):
         before, self._wishes = self._wishes, wishes
         try:
             if self._desired:
-                self._tell_wishes()
+                self._tell_settings()
         except BaseException:
             self._wishes = before
             raise
 
-    def _tell_wishes(self) -> None:
-        self._room.session.send_request(settings(self._info, self._wishes))
+    def _set_shown(self, shown: Shown) -> None:
+        """It is to be seen like this."""
+        if self._track is None:
+            return
+        self._shown = shown
+        if self._desired:
+            with contextlib.suppress(UnexpectedConnectionState):  # with the next connection all tracks are new
+                self._tell_settings()
+
+    def _tell_settings(self) -> None:
+        self._room.session.send_request(settings(self._info, self._wishes, self._shown))
 
     def _update(self, info: TrackInfo) -> None:
         self._info = info

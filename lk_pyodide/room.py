@@ -39,6 +39,9 @@ class Room(EventSource[EventName]):
     Args:
         options: how to take part; read once, here.
         browser: the page; found out when it is first needed. Tests give a fake.
+
+    Raises:
+        UsageError: the options ask for what cannot be.
     """
 
     def __init__(self, options: RoomOptions | None = None, *, browser: Browser | None = None) -> None:
@@ -330,7 +333,7 @@ class Room(EventSource[EventName]):
                 context.browser,
                 updates,
                 wanted,
-                adaptive_stream=context.options.adaptive_stream,
+                adaptive_stream=context.adaptive_stream is not None,
                 single_peer_connection=context.options.single_peer_connection and single,
                 last_words=context.options.disconnect_on_page_leave,
                 renew=context.renewed_credentials,

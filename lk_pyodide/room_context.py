@@ -17,12 +17,13 @@ from lk_pyodide.errors import (
     ConnectError,
     LiveKitError,
     UnexpectedConnectionState,
+    UsageError,
 )
 from lk_pyodide.incoming_streams import IncomingStreams
 from lk_pyodide.local_capture import SOURCES
 from lk_pyodide.local_track import LocalTrack
 from lk_pyodide.logging import get_logger
-from lk_pyodide.options import RoomOptions
+from lk_pyodide.options import AdaptiveStreamSettings, RoomOptions
 from lk_pyodide.participant import Participant, RemoteParticipant
 from lk_pyodide.publication import LocalTrackPublication, RemoteTrackPublication, TrackPublication
 from lk_pyodide.token_source import TokenSource
@@ -58,6 +59,7 @@ class RoomContext:
         listen: Callable[[type[Event], type[Event]], EventStream[Event]],
     ) -> None:
         self.options = options
+        self.adaptive_stream = _adaptive_stream(options)
         self.emit = emit
         self.set_state = set_state
         self.leave = leave
@@ -249,6 +251,20 @@ class RoomContext:
     def on_device_change(self) -> None:
         """A device came or went."""
         self.emit(ev.MediaDevicesChanged())
+
+
+def _adaptive_stream(options: RoomOptions) -> AdaptiveStreamSettings | None:
+    """How streams are adaptive; None where they are not."""
+    if not isinstance(options.adaptive_stream, AdaptiveStreamSettings):
+        return AdaptiveStreamSettings() if options.adaptive_stream else None
+    density = options.adaptive_stream.pixel_density
+    if not _is_density(density):
+        raise UsageError(f"a pixel density is a number above 0, or 'screen', not {density!r}")
+    return options.adaptive_stream
+
+
+def _is_density(value: object) -> bool:
+    return value in (None, "screen") or (isinstance(value, int | float) and value > 0)
 
 
 def _first_devices(options: RoomOptions) -> dict[str, str]:

@@ -39,6 +39,7 @@ from lk_pyodide.types import (
 
 if TYPE_CHECKING:
     from lk_pyodide.remote_data_tracks import RemoteDataTracks
+    from lk_pyodide.viewing import Viewing
 
 _log = get_logger("room")
 
@@ -90,6 +91,15 @@ class RoomUpdates:
 
         return RemoteDataTracks(self._room)
 
+    @cached_property
+    def _viewing(self) -> Viewing | None:
+        settings = self._room.adaptive_stream
+        if settings is None:
+            return None
+        from lk_pyodide.viewing import Viewing  # in most rooms streams are not adaptive
+
+        return Viewing(self._room.browser, settings)
+
     # -- the beginning and the end --
 
     def joined(self, join: m.JoinResponse, others: Iterable[m.ParticipantInfo]) -> None:
@@ -111,6 +121,8 @@ class RoomUpdates:
             participant.data_tracks._end(error)
         if "_data_tracks" in vars(self):  # somebody had some
             self._data_tracks.left()
+        if (viewing := vars(self).get("_viewing")) is not None:
+            viewing.close()
         self._remotes.clear()
         self.speakers = []
 
@@ -307,7 +319,10 @@ class RoomUpdates:
         track, publication._track = publication._track, None
         if track is None:
             return
+        publication._shown = None
         self._emit(ev.TrackUnsubscribed(track, publication, participant))
+        if isinstance(track, RemoteVideoTrack):
+            track._unfollow()
         track.detach()
         track._media.set_handler(None)
 
@@ -370,6 +385,8 @@ class RoomUpdates:
         track._set_muted(publication.muted)
         arrival.track.set_handler(_RemoteMedia(self, participant, publication, track))
         publication._track = track
+        if isinstance(track, RemoteVideoTrack) and self._viewing is not None:
+            track._viewing = self._viewing.open(publication._set_shown)
         self._emit(ev.TrackSubscribed(track, publication, participant))
         publication._tell_status()
 
@@ -434,6 +451,8 @@ class RoomUpdates:
             state = update.state if isinstance(update.state, StreamState) else StreamState.UNKNOWN
             if publication is not None and track is not None and track._stream_state != state:
                 track._stream_state = state
+                if isinstance(track, RemoteVideoTrack) and track._viewing is not None and state == StreamState.ACTIVE:
+                    track._viewing.look()
                 self._emit(ev.TrackStreamStateChanged(publication, state, participant))
 
     def _permission_changed(self, message: m.SubscriptionPermissionUpdate) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
 
 from lk_pyodide.browser.api import Browser, Json, MediaElement, MediaTrack, Receiver
 from lk_pyodide.errors import UsageError
@@ -12,7 +12,10 @@ from lk_pyodide.places import mimebundle, new_place
 from lk_pyodide.ports import PlaybackPort
 from lk_pyodide.types import StreamState, TrackKind, TrackSource
 
-__all__ = ["AttachedElement", "RemoteAudioTrack", "RemoteTrack", "RemoteVideoTrack", "Track"]
+if TYPE_CHECKING:
+    from lk_pyodide.viewing import PictureViewing
+
+__all__ = ["AttachedElement", "ElementInfo", "RemoteAudioTrack", "RemoteTrack", "RemoteVideoTrack", "Track"]
 
 _log = get_logger("track")
 
@@ -257,5 +260,79 @@ class RemoteAudioTrack(RemoteTrack):
     """Someone else's sound."""
 
 
+class ElementInfo(Protocol):
+    """A place where an application shows a video in a way of its own, as on a canvas, for adaptive streams.
+
+    Attributes:
+        handle_resize: set by the track that observes it; to be called whenever the size has changed.
+        handle_visibility_changed: the same, for the other two.
+    """
+
+    handle_resize: Callable[[], None] | None
+    handle_visibility_changed: Callable[[], None] | None
+
+    @property
+    def visible(self) -> bool:
+        """Whether it is to be seen."""
+        ...
+
+    @property
+    def picture_in_picture(self) -> bool:
+        """Whether it has a window of its own, in which it is seen however long the page is in the background."""
+        ...
+
+    def width(self) -> float:
+        """CSS pixels."""
+        ...
+
+    def height(self) -> float:
+        """CSS pixels."""
+        ...
+
+    def observe(self) -> None:
+        """Begin to call the two handlers."""
+        ...
+
+    def stop_observing(self) -> None:
+        """End it."""
+        ...
+
+
 class RemoteVideoTrack(RemoteTrack):
     """Someone else's picture."""
+
+    _viewing: PictureViewing | None = None
+
+    @property
+    def is_adaptive_stream(self) -> bool:
+        """Whether it comes in the size in which it is shown, and not at all while it is not to be seen."""
+        return self._viewing is not None
+
+    def observe_element_info(self, info: ElementInfo) -> None:
+        """Let the stream follow a place where the application shows it by itself, too; twice is once.
+
+        It makes no difference where streams are not adaptive.
+        """
+        if self._viewing is not None:
+            self._viewing.observe(info)
+
+    def stop_observing_element_info(self, info: ElementInfo) -> None:
+        """Undo :meth:`observe_element_info`. It ends by itself with the subscription."""
+        if self._viewing is not None:
+            self._viewing.stop_observing(info)
+
+    def _attach(self, target: object | None = None) -> AttachedElement:
+        attached = super()._attach(target)
+        if self._viewing is not None:
+            self._viewing.add(attached._element)
+        return attached
+
+    def _detach_one(self, attached: AttachedElement) -> None:
+        if self._viewing is not None:
+            self._viewing.remove(attached._element)
+        super()._detach_one(attached)
+
+    def _unfollow(self) -> None:
+        viewing, self._viewing = self._viewing, None
+        if viewing is not None:
+            viewing.close()

@@ -24,19 +24,9 @@ LAYERS: tuple[tuple[frozenset[str], ...], ...] = (
         frozenset(
             {"ports", "track", "local_track", "publication", "participant", "local_participant", "devices"}
             | {"local_capture", "local_data", "local_permissions", "local_profile", "local_publishing", "places"}
-            | {"data_track", "local_data_tracks", "remote_data_tracks"}
-            | {
-                "incoming_streams",
-                "outgoing_streams",
-                "stream_sources",
-                "media_sources",
-                "recorder",
-                "preconnect",
-                "rpc",
-                "frames",
-                "e2ee",
-                "token_source",
-            }
+            | {"data_track", "local_data_tracks", "remote_data_tracks", "viewing"}
+            | {"incoming_streams", "outgoing_streams", "stream_sources", "rpc", "frames", "e2ee", "token_source"}
+            | {"media_sources", "recorder", "preconnect"}
         ),
     ),
     (frozenset({"events", "room_event"}),),

@@ -30,7 +30,7 @@ INTERNAL = {
     f"lk_pyodide.{name}"
     for name in (
         "jupyter local_capture local_data local_data_tracks local_permissions local_profile local_publishing places "
-        "playback ports preconnect remote_data_tracks room_context room_data room_updates stream_sources"
+        "playback ports preconnect remote_data_tracks room_context room_data room_updates stream_sources viewing"
     ).split()
 }
 """Modules that users have no business with."""
@@ -49,7 +49,8 @@ CONTRACT = {
         TextStreamWriter ByteStreamReader ByteStreamWriter TextStreamInfo ByteStreamInfo DataStreamError
         DataStreamErrorReason DataStreamOptions ChatMessage Transcription TranscriptionSegment SipDTMF
         PublishDTMFError PublishTranscriptionError Chat Transcripts LocalDataTrack RemoteDataTrack DataTrackStream
-        DataTrackFrame DataTrackInfo DeferrableMap PublishDataTrackError PushFrameError SubscribeDataTrackError""",
+        DataTrackFrame DataTrackInfo DeferrableMap PublishDataTrackError PushFrameError SubscribeDataTrackError
+        AdaptiveStreamSettings ElementInfo""",
     "Room": """on once off wait_for events connect disconnect prepare_connection name state connection_state isconnected
         sid get_sid metadata local_participant remote_participants get_local_devices get_active_device
         switch_active_device can_playback_audio
@@ -78,6 +79,7 @@ CONTRACT = {
     "TrackPublication": "sid name kind source muted mime_type simulcasted dimensions track",
     "RemoteTrackPublication": """set_subscribed subscribed track set_enabled set_video_quality set_video_dimensions
         set_video_fps set_priority""",
+    "RemoteVideoTrack": "is_adaptive_stream observe_element_info stop_observing_element_info",
     "AttachedElement": "mount detach",
     "TokenSource": "literal custom endpoint development_token_server fetch",
 }
@@ -123,7 +125,7 @@ VISIBLE = {
     "LocalVideoTrack": "",
     "RemoteTrack": "get_rtc_stats_report stream_state",
     "RemoteAudioTrack": "",
-    "RemoteVideoTrack": "",
+    "RemoteVideoTrack": "is_adaptive_stream observe_element_info stop_observing_element_info",
     "AttachedElement": "detach element mount",
     "TokenSource": "custom development_token_server endpoint fetch literal",
     "TokenSourceConfigurable": "",

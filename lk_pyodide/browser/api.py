@@ -25,6 +25,7 @@ from lk_pyodide.types import DeviceInfo
 
 if TYPE_CHECKING:
     from lk_pyodide.browser.api_sources import MediaSources, Recorder, RecorderHandler
+    from lk_pyodide.browser.api_views import ViewHandler, Views
 
 Json: TypeAlias = "str | int | float | bool | None | Sequence[Json] | Mapping[str, Json]"
 MediaKind: TypeAlias = Literal["audio", "video"]
@@ -509,6 +510,10 @@ class Browser(Protocol):
             timeslice: seconds of each piece.
             handler: gets the pieces.
         """
+        ...
+
+    def watch_views(self, handler: ViewHandler, /) -> Views:
+        """Watch how much of elements is to be seen; none at first."""
         ...
 
     def watch_page(self, handler: PageHandler, /) -> Subscription: ...

@@ -57,6 +57,20 @@ class FakeEnv:
         """Put an element on the page."""
         self.fake.add_node(f"#{name}", tag)
 
+    async def show_node(self, name: str, width: int, height: int, where: str) -> None:
+        """Give it a size and a place."""
+        size = (0, 0) if where == "nowhere" else (width, height)
+        self.fake.show_node(self.fake.page.find(f"#{name}"), *size, in_sight=where == "in sight")
+
+    async def pin_node(self, name: str, pinned: bool) -> None:
+        """Give it a window of its own, or take that away."""
+        node = self.fake.page.find(f"#{name}")
+        self.fake.show_node(node, node.width, node.height, in_sight=node.in_sight, in_picture=pinned)
+
+    async def hide_page(self, hidden: bool) -> None:
+        """The page goes into the background, or comes back."""
+        self.fake.show_page(is_hidden=hidden)
+
 
 async def _refuse(socket: FakeServerSocket) -> None:
     socket.refuse()

@@ -14,6 +14,11 @@ function contrast(video) {
   return light.reduce((sum, value) => sum + Math.abs(value - mean), 0) / light.length;
 }
 
+/** Put another property over one of the document's, until all is cleaned up. */
+function pretend(name, value) {
+  Object.defineProperty(document, name, {value, configurable: true});
+}
+
 const ACTIONS = {
   contrast,
   leavePage: () => void dispatchEvent(new PageTransitionEvent("pagehide")), // but this page stays
@@ -32,7 +37,28 @@ const ACTIONS = {
     document.body.append(node);
     nodes.push(node);
   },
+  showNode(id, width, height, where) {
+    const css = {
+      "in sight": "position:fixed;top:0;left:0",
+      away: "position:absolute;top:20000px;left:0",
+      nowhere: "display:none",
+    };
+    document.getElementById(id).style.cssText = `${css[where]};width:${width}px;height:${height}px`;
+  },
+  /** What the browser tells of picture-in-picture, which only a click can begin. */
+  pinNode(id, pinned) {
+    const node = document.getElementById(id);
+    pretend("pictureInPictureElement", pinned ? node : null);
+    node.dispatchEvent(new Event(pinned ? "enterpictureinpicture" : "leavepictureinpicture"));
+  },
+  /** What it tells of a page in the background; but this one stays. */
+  hidePage(hidden) {
+    pretend("visibilityState", hidden ? "hidden" : "visible");
+    document.dispatchEvent(new Event("visibilitychange"));
+  },
   cleanUp() {
+    delete document.pictureInPictureElement;
+    delete document.visibilityState;
     for (const node of nodes.splice(0)) node.remove();
   },
 };

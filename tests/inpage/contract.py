@@ -13,6 +13,7 @@ from tests.inpage import (
     contract_sockets,
     contract_sources,
     contract_tabs,
+    contract_views,
 )
 from tests.inpage.contract_kit import Env
 
@@ -20,7 +21,15 @@ Case = Callable[[Env], Coroutine[Any, Any, None]]
 
 CASES: dict[str, Case] = {
     case.__name__: case
-    for module in (contract_sockets, contract_peers, contract_media, contract_tabs, contract_files, contract_sources)
+    for module in (
+        contract_sockets,
+        contract_peers,
+        contract_media,
+        contract_tabs,
+        contract_files,
+        contract_sources,
+        contract_views,
+    )
     for case in module.CASES
 }
 

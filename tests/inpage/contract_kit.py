@@ -13,12 +13,14 @@ from lk_pyodide.browser.api import (
     DataChannel,
     DataChannelHandler,
     DataChannelInit,
+    MediaElement,
     MediaTrack,
     PeerConnection,
     RtcConfig,
     SessionDescription,
     TrackArrival,
 )
+from lk_pyodide.browser.api_views import View
 
 E = TypeVar("E", bound=BaseException)
 
@@ -42,6 +44,15 @@ class Env(Protocol):
     async def go_online(self, online: bool) -> None: ...
     async def change_devices(self) -> None: ...
     async def add_node(self, tag: str, name: str) -> None: ...
+    async def show_node(self, name: str, width: int, height: int, where: str) -> None:
+        """Give what ``add_node`` added a size, ``in sight``, scrolled ``away``, or displayed ``nowhere``."""
+        ...
+
+    async def pin_node(self, name: str, pinned: bool) -> None:
+        """Give it a window of its own, or take that away."""
+        ...
+
+    async def hide_page(self, hidden: bool) -> None: ...
     def make_native_track(self) -> object: ...
     def make_native_file(self, content: bytes, name: str, mime_type: str) -> object: ...
 
@@ -142,6 +153,24 @@ class PageLog(Log):
 
     def on_device_change(self) -> None:
         self.add("device_change")
+
+
+class ViewLog(Log):
+    """Handler of what is to be seen."""
+
+    def on_view(self, element: MediaElement, view: View, /) -> None:
+        self.add("view", element, view)
+
+    def on_screen(self, is_hidden: bool, pixel_ratio: float, /) -> None:
+        self.add("screen", is_hidden, pixel_ratio)
+
+    def last(self, element: MediaElement) -> View | None:
+        """How an element is to be seen."""
+        return next((call[2] for call in reversed(self.calls) if call[:2] == ("view", element)), None)  # type: ignore[return-value]
+
+    async def shows(self, element: MediaElement, view: View) -> None:
+        """Wait until it is to be seen like this."""
+        await self.until(lambda: self.last(element) == view, f"{view}")
 
 
 class Peer(Log):

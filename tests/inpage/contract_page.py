@@ -50,9 +50,22 @@ class PageEnv:
         js.document.body.appendChild(node)
         self._nodes.append(node)
 
+    async def show_node(self, name: str, width: int, height: int, where: str) -> None:
+        """Give it a size and a place."""
+        js.lkActions.showNode(name, width, height, where)
+
+    async def pin_node(self, name: str, pinned: bool) -> None:
+        """Tell what the browser tells of picture-in-picture, which only a click can begin."""
+        js.lkActions.pinNode(name, pinned)
+
+    async def hide_page(self, hidden: bool) -> None:
+        """Tell what the browser tells of a page in the background; but this one stays."""
+        js.lkActions.hidePage(hidden)
+
     def close(self) -> None:
         """Take away what was put on the page."""
         for node in self._nodes:
             node.remove()
+        js.lkActions.cleanUp()
         for track in self._tracks:
             track.stop()

@@ -43,6 +43,18 @@ class WorkerEnv:
         """Put an element on the page."""
         await self._act("addNode", tag, name)
 
+    async def show_node(self, name: str, width: int, height: int, where: str) -> None:
+        """Give it a size and a place."""
+        await self._act("showNode", name, width, height, where)
+
+    async def pin_node(self, name: str, pinned: bool) -> None:
+        """Tell what the browser tells of picture-in-picture, which only a click can begin."""
+        await self._act("pinNode", name, pinned)
+
+    async def hide_page(self, hidden: bool) -> None:
+        """Tell what the browser tells of a page in the background; but this one stays."""
+        await self._act("hidePage", hidden)
+
     def make_native_track(self) -> object:
         """There is none in a worker."""
         raise AssertionError("this environment is not on the page")

@@ -4,35 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from lk_pyodide import LocalTrack, RemoteTrack, RemoteTrackPublication, Room, RoomOptions, VideoQuality
+from lk_pyodide import LocalTrack, Room, RoomOptions, VideoQuality
 from tests.inpage import steps
-
-
-async def _until(look: Callable[[], Any], timeout: float = 30) -> Any:
-    """Wait until something is so; statistics have no event to wait for."""
-    async with asyncio.timeout(timeout):
-        while True:
-            if found := await look():
-                return found
-            await asyncio.sleep(0.2)
-
-
-async def _inbound(track: RemoteTrack) -> Mapping[str, Any]:
-    report = await track.get_rtc_stats_report()
-    return next((stats for stats in report if stats["type"] == "inbound-rtp"), {})
-
-
-async def _width(publication: RemoteTrackPublication) -> int:
-    assert publication.track is not None
-    return int((await _inbound(publication.track)).get("frameWidth", 0))
-
-
-async def _frames(publication: RemoteTrackPublication) -> int:
-    assert publication.track is not None
-    return int((await _inbound(publication.track)).get("framesDecoded", 0))
+from tests.inpage.inbound import frames, is_still, is_subscribed, more_than, narrower_than, until, wider_than
 
 
 async def receive(*, url: str, token: str, publisher: str) -> dict[str, Any]:
@@ -45,49 +22,25 @@ async def receive(*, url: str, token: str, publisher: str) -> dict[str, Any]:
     async with Room() as room:
         await room.connect(url, token)
         publication = next(iter(room.remote_participants[publisher].track_publications.values()))
-        await _until(lambda: _is_subscribed(publication))
+        await until(lambda: is_subscribed(publication))
         assert publication.track is not None
         publication.track.attach("body")
-        found = {"first": await _until(lambda: _above(publication, 640))}
+        found = {"first": await until(lambda: wider_than(publication, 640))}
         publication.set_video_quality(VideoQuality.LOW)
-        found["low"] = await _until(lambda: _below(publication, 400))
+        found["low"] = await until(lambda: narrower_than(publication, 400))
         publication.set_video_quality(VideoQuality.HIGH)
-        found["high"] = await _until(lambda: _above(publication, 640))
+        found["high"] = await until(lambda: wider_than(publication, 640))
         publication.set_video_dimensions(160, 90)
-        found["small"] = await _until(lambda: _below(publication, 400))
+        found["small"] = await until(lambda: narrower_than(publication, 400))
         publication.set_enabled(False)
-        await _until(lambda: _still(publication))
-        before = await _frames(publication)
+        await until(lambda: is_still(publication))
+        before = await frames(publication)
         await asyncio.sleep(1)
-        found["paused"] = await _frames(publication) - before
+        found["paused"] = await frames(publication) - before
         publication.set_enabled(True)
-        found["again"] = await _until(lambda: _more(publication, before))
+        found["again"] = await until(lambda: more_than(publication, before))
         publication.track.detach()
     return found
-
-
-async def _is_subscribed(publication: RemoteTrackPublication) -> bool:
-    return publication.subscribed
-
-
-async def _above(publication: RemoteTrackPublication, width: int) -> int:
-    found = await _width(publication)
-    return found if found > width else 0
-
-
-async def _below(publication: RemoteTrackPublication, width: int) -> int:
-    found = await _width(publication)
-    return found if found < width else 0
-
-
-async def _still(publication: RemoteTrackPublication) -> bool:
-    before = await _frames(publication)
-    await asyncio.sleep(0.5)
-    return await _frames(publication) == before
-
-
-async def _more(publication: RemoteTrackPublication, before: int) -> int:
-    return await _frames(publication) - before
 
 
 async def publish(*, url: str, token: str) -> list[list[str]]:
@@ -104,7 +57,7 @@ async def publish(*, url: str, token: str) -> list[list[str]]:
         seen: list[list[str]] = []
         for step in ("all", "low", "again"):
             wanted = await steps.until(step, 60)
-            seen.append(await _until(functools.partial(_exactly, publication.track, wanted), 60))
+            seen.append(await until(functools.partial(_exactly, publication.track, wanted), 60))
             steps.reached(f"seen {step}", seen[-1])
     return seen
 

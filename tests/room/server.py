@@ -52,6 +52,7 @@ class Server:
         refused_data_tracks: the names of those that are not taken, with the reason.
         grants_data_tracks: whether the data tracks of others are given when they are asked for.
         tokens: what the client joined with, in order.
+        asked: what it asked for when it joined, the last time.
         ping: interval and timeout, in seconds; 0 is none.
         refusals: what is done to the next joins, in order, instead of answering them.
     """
@@ -74,6 +75,7 @@ class Server:
         self.grants_data_tracks = True
         self.handles: dict[str, int] = {}
         self.tokens: list[str] = []
+        self.asked = m.ConnectionSettings()
         self.version = "1.13.5"
         self.ping: tuple[int, int] = (0, 0)
         self.joins = 0
@@ -99,6 +101,8 @@ class Server:
         self.pc = self._page.new_peer_connection(RtcConfig(), self)
         await socket.send(self.welcome())
         assert request.publisher_offer is not None
+        assert request.connection_settings is not None
+        self.asked = request.connection_settings
         await self._answer(request.publisher_offer)
         async for data in socket:
             assert isinstance(data, bytes)

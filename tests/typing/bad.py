@@ -6,6 +6,7 @@ mypy tells when a comment is not needed; test_typing.py takes the comments away 
 from __future__ import annotations
 
 from lk_pyodide import (
+    AdaptiveStreamSettings,
     ByteStreamReader,
     Connected,
     ConnectError,
@@ -134,6 +135,7 @@ TokenSourceFetchOptions(roomName="maths")  # type: ignore[call-arg]
 
 RoomOptions(True)  # type: ignore[misc]
 RoomOptions(adaptive=True)  # type: ignore[call-arg]
+AdaptiveStreamSettings(pixel_density="retina")  # type: ignore[arg-type]
 TrackPublishOptions(video_codec="vp10")  # type: ignore[arg-type]
 options = TrackPublishOptions()
 options.simulcst = True  # type: ignore[attr-defined]

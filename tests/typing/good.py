@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, assert_never, assert_type
@@ -11,6 +11,7 @@ from typing import Any, assert_never, assert_type
 import lk_pyodide
 from lk_pyodide import (
     ActiveSpeakersChanged,
+    AdaptiveStreamSettings,
     ByteStreamInfo,
     ByteStreamReader,
     ByteStreamWriter,
@@ -405,9 +406,35 @@ def people(participant: RemoteParticipant) -> None:
             print(other.track.kind.name)
 
 
+class Canvas:
+    """Where an application shows a video by itself."""
+
+    handle_resize: Callable[[], None] | None = None
+    handle_visibility_changed: Callable[[], None] | None = None
+    visible = True
+    picture_in_picture = False
+
+    def width(self) -> int:
+        return 640
+
+    def height(self) -> int:
+        return 360
+
+    def observe(self) -> None: ...
+
+    def stop_observing(self) -> None: ...
+
+
+def show_by_itself(track: RemoteVideoTrack, canvas: Canvas) -> None:
+    assert_type(track.is_adaptive_stream, bool)
+    track.observe_element_info(canvas)
+    track.stop_observing_element_info(canvas)
+
+
 def fill_in_field_by_field() -> RoomOptions:
     options = RoomOptions()
     options.adaptive_stream = True
+    options.adaptive_stream = AdaptiveStreamSettings(pixel_density="screen", pause_video_in_background=False)
     options.publish_defaults = TrackPublishOptions()
     options.publish_defaults.source = TrackSource.SOURCE_MICROPHONE
     return options

@@ -39,6 +39,10 @@ export class Element {
     node?.append(this.#native);
   }
 
+  get native() {
+    return this.#native;
+  }
+
   /** Play a track, in place of another of its kind. */
   attach(track) {
     const native = this.#session.get(track).native;

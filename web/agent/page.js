@@ -5,6 +5,7 @@ import {Connection} from "./peer.js";
 import {Listeners} from "./session.js";
 import * as sources from "./sources.js";
 import {Socket} from "./socket.js";
+import {Views} from "./views.js";
 
 const NOT_CODECS = ["rtx", "red", "ulpfec", "flexfec-03", "flexfec"];
 
@@ -29,7 +30,8 @@ export function describePage() {
 export class Page {
   static calls = [
     "openSocket", "openConnection", "openElement", "watch", "getUserMedia", "getDisplayMedia", "callOffDisplayMedia",
-    "enumerateDevices", "makeSilence", "makeDarkness", "captureElement", "playFile", "openRecorder", "countObjects",
+    "enumerateDevices", "makeSilence", "makeDarkness", "captureElement", "playFile", "openRecorder", "openViews",
+    "countObjects",
   ]; // prettier-ignore
   id = 0;
   session = null;
@@ -45,6 +47,10 @@ export class Page {
 
   openElement(id, kind, target) {
     this.#add(id, () => new Element(this.session, kind, target));
+  }
+
+  openViews(id) {
+    this.#add(id, () => new Views(this.session));
   }
 
   watch(id) {

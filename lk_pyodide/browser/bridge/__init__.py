@@ -37,6 +37,7 @@ from lk_pyodide.errors import TrackInvalidError, UnsupportedHostError
 
 if TYPE_CHECKING:
     from lk_pyodide.browser.api_sources import RecorderHandler
+    from lk_pyodide.browser.api_views import ViewHandler, Views
     from lk_pyodide.browser.bridge.sources import BridgeRecorder, BridgeSources
 
 __all__ = ["BridgeBrowser"]
@@ -134,6 +135,12 @@ class BridgeBrowser:
     def new_element(self, kind: MediaKind, target: object | None, handler: MediaElementHandler, /) -> BridgeElement:
         """Make or find a media element."""
         return BridgeElement(self.bridge, kind, target, handler)
+
+    def watch_views(self, handler: ViewHandler, /) -> Views:
+        """Tell ``handler`` how much of elements is to be seen."""
+        from lk_pyodide.browser.bridge.views import BridgeViews
+
+        return BridgeViews(self.bridge, handler)
 
     def watch_page(self, handler: PageHandler, /) -> Subscription:
         """Tell ``handler`` what happens to the page."""

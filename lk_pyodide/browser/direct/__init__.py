@@ -34,6 +34,7 @@ from lk_pyodide.errors import DeviceUnsupportedError
 
 if TYPE_CHECKING:
     from lk_pyodide.browser.api_sources import RecorderHandler
+    from lk_pyodide.browser.api_views import ViewHandler, Views
     from lk_pyodide.browser.direct.recorder import DirectRecorder
     from lk_pyodide.browser.direct.sources import DirectSources
 
@@ -99,6 +100,12 @@ class DirectBrowser:
     def new_element(self, kind: MediaKind, target: object | None, handler: MediaElementHandler, /) -> DirectElement:
         """Make or find a media element."""
         return self._elements.open(kind, target, handler)
+
+    def watch_views(self, handler: ViewHandler, /) -> Views:
+        """Tell ``handler`` how much of elements is to be seen."""
+        from lk_pyodide.browser.direct.views import DirectViews
+
+        return DirectViews(handler)
 
     def watch_page(self, handler: PageHandler, /) -> Subscription:
         """Tell ``handler`` what happens to the page."""

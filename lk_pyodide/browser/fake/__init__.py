@@ -23,6 +23,7 @@ from lk_pyodide.browser.api import (
     WebSocketHandler,
 )
 from lk_pyodide.browser.api_sources import RecorderHandler
+from lk_pyodide.browser.api_views import ViewHandler
 from lk_pyodide.browser.fake.blob import FakeBlob, FakeFile
 from lk_pyodide.browser.fake.elements import FakeElement, FakeNode, FakePage
 from lk_pyodide.browser.fake.media import FakeMediaDevices, FakeMediaStreamTrack, FakeTrack
@@ -30,6 +31,7 @@ from lk_pyodide.browser.fake.network import FakeNetwork
 from lk_pyodide.browser.fake.peer import FakePeerConnection
 from lk_pyodide.browser.fake.sources import FakeRecorder, FakeSources
 from lk_pyodide.browser.fake.tabs import FakeBroadcastChannel, FakeLock
+from lk_pyodide.browser.fake.views import FakeViews
 from lk_pyodide.browser.fake.websocket import Endpoint, FakeServerSocket, FakeSocketClosed, FakeWebSocket
 from lk_pyodide.browser.guard import call
 from lk_pyodide.errors import BrowserError, DeadlineExceeded, TrackInvalidError, UsageError
@@ -167,6 +169,10 @@ class FakeBrowser:
         """Make or find a media element."""
         return self.page.open(self, kind, target, handler)
 
+    def watch_views(self, handler: ViewHandler, /) -> FakeViews:
+        """Tell ``handler`` how much of elements is to be seen."""
+        return FakeViews(self, handler)
+
     def watch_page(self, handler: PageHandler, /) -> FakePageWatch:
         """Tell ``handler`` what happens to the page."""
         return FakePageWatch(self, handler)
@@ -226,6 +232,23 @@ class FakeBrowser:
         """Put an element on the page, which this very text selects."""
         node = self.page.nodes[selector] = FakeNode(tag)
         return node
+
+    def show_node(
+        self, node: FakeNode, width: float, height: float, *, in_sight: bool = True, in_picture: bool = False
+    ) -> None:
+        """Let a node have this size in CSS pixels, be scrolled away or not, and have a window of its own or not."""
+        node.width, node.height, node.in_sight, node.in_picture = width, height, in_sight, in_picture
+        self.look_again()
+
+    def show_page(self, *, is_hidden: bool, pixel_ratio: float = 1.0) -> None:
+        """The page goes into the background, or comes back, or to another screen."""
+        self.page.is_hidden, self.page.pixel_ratio = is_hidden, pixel_ratio
+        self.look_again()
+
+    def look_again(self) -> None:
+        """Whoever watches elements is told what has changed."""
+        for views in self._get(FakeViews):
+            views.look()
 
     def make_track(self, kind: MediaKind, label: str = "") -> FakeMediaStreamTrack:
         """Make a native track that is no device's, for ``adopt_track``."""

@@ -7,6 +7,7 @@ from collections.abc import Awaitable
 from typing import TYPE_CHECKING
 
 from lk_pyodide.browser.api import MediaElementHandler, MediaKind, MediaTrack
+from lk_pyodide.browser.api_views import View
 from lk_pyodide.browser.fake.media import FakeMediaStreamTrack
 from lk_pyodide.browser.guard import call, check_volume, closed_error
 from lk_pyodide.errors import MediaDeviceError, PlaybackError, TrackInvalidError, UsageError
@@ -32,6 +33,12 @@ class FakeNode:
         self.playing = False
         self.place = ""
         self.caption = ""
+        self.width = 300.0
+        self.height = 150.0
+        self.in_sight = True
+        """Whether it is displayed in the window, if it is on the page."""
+        self.in_picture = False
+        """Whether it has a window of its own."""
 
     def append(self, node: FakeNode) -> None:
         """Put ``node`` below this one."""
@@ -51,6 +58,8 @@ class FakePage:
 
     def __init__(self) -> None:
         self.nodes: dict[str, FakeNode] = {"body": FakeNode("body")}
+        self.is_hidden = False
+        self.pixel_ratio = 1.0
         self._idle: list[FakeNode] = []
 
     def find(self, target: object) -> FakeNode:
@@ -76,6 +85,15 @@ class FakePage:
         if node is not None:
             node.append(native)
         return FakeElement(browser, native, handler, is_own=True)
+
+    def view(self, node: FakeNode) -> View:
+        """How a node is to be seen."""
+        root = node
+        while root.parent is not None:
+            root = root.parent
+        if root not in self.nodes.values():
+            return View(in_picture=node.in_picture, is_visible=node.in_picture)
+        return View(node.width, node.height, node.in_sight or node.in_picture, node.in_picture)
 
     def recycle(self, native: FakeNode) -> None:
         """Keep an audio element for later."""
@@ -168,6 +186,7 @@ class FakeElement:
         node = self._browser.page.find(target)
         if self._native is not None:
             node.append(self._native)
+            self._browser.look_again()
 
     def show(self, place: str, caption: str = "") -> None:
         """Remember where the element is to stand."""
