@@ -108,6 +108,7 @@ class LocalPublisher:
         publication = LocalTrackPublication(info, track, options)
         publication._plan = plan
         self._me._publications[info.sid] = publication
+        track._meter = self._room
         track._on_mute_changed = lambda: self._mute_changed(publication)
         track._on_ended = lambda: self._on_ended(publication)
         if track.muted != plan.request.muted:
@@ -275,7 +276,7 @@ class LocalPublisher:
             self._let_go(publication.track, stop_tracks)
 
     def _let_go(self, track: LocalTrack, stop: bool | None) -> None:
-        track._on_mute_changed = track._on_ended = None
+        track._on_mute_changed = track._on_ended = track._meter = None
         wanted = self._room.options.stop_local_track_on_unpublish if stop is None else stop
         if track.is_user_provided:
             track._release()

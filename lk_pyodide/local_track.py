@@ -197,13 +197,13 @@ class LocalTrack(Track):
     def stop(self) -> None:
         """End the track and let its device go."""
         self._stopped = True
-        self.detach()
+        self._end()
         self._media.stop()
 
     def _release(self) -> None:
         """Forget the browser's track without ending it."""
         self._stopped = True
-        self.detach()
+        self._end()
         self._media.close()
 
     async def get_rtc_stats_report(self) -> list[Mapping[str, Json]]:

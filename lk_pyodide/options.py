@@ -265,6 +265,7 @@ class RoomOptions(RoomConnectOptions):
         stop_local_track_on_unpublish: turn the device off with the publication.
         disconnect_on_page_leave: say goodbye when the page is left.
         data_stream: what others may send us as streams.
+        audio_output: the speaker, as ``DeviceInfo.device_id`` has it; None is the system's.
     """
 
     adaptive_stream: bool = False
@@ -276,6 +277,7 @@ class RoomOptions(RoomConnectOptions):
     stop_local_track_on_unpublish: bool = True
     disconnect_on_page_leave: bool = True
     data_stream: DataStreamOptions | None = None
+    audio_output: str | None = None
 
 
 @dataclass(kw_only=True, slots=True)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from lk_pyodide.participant import Participant
     from lk_pyodide.publication import LocalTrackPublication, RemoteTrackPublication, TrackPublication
     from lk_pyodide.session.session import Session
+    from lk_pyodide.track import RemoteAudioTrack, Track
 
 
 class RoomPort(Protocol):
@@ -41,6 +42,10 @@ class RoomPort(Protocol):
 
     @property
     def is_connected(self) -> bool: ...
+    def current_bitrate(self, track: Track, /) -> int:
+        """How much a track takes: see ``BitratePort``."""
+        ...
+
     @property
     def server_version(self) -> str:
         """The server's version; empty while there is no connection."""
@@ -76,11 +81,23 @@ class RoomPort(Protocol):
         ...
 
 
+class BitratePort(Protocol):
+    """Who measures how much tracks take."""
+
+    def current_bitrate(self, track: Track, /) -> int:
+        """Bits a second, as last measured; 0 before."""
+        ...
+
+
 class PlaybackPort(Protocol):
     """Who hears whether elements play, and says where."""
 
-    def attached(self, element: MediaElement, /) -> None:
+    def attached(self, track: RemoteAudioTrack, element: MediaElement, /) -> None:
         """Sound has a new element."""
+        ...
+
+    async def switch_sink(self, track: RemoteAudioTrack, device_id: str, /) -> None:
+        """Play one track on a speaker of its own; empty is that of all."""
         ...
 
     def playback_changed(self, kind: str, allowed: bool, /) -> None: ...

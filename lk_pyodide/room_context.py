@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from lk_pyodide import events as ev
@@ -29,7 +30,9 @@ from lk_pyodide.token_source import TokenSource
 from lk_pyodide.types import ChatMessage, ConnectErrorReason, ConnectionState, DisconnectReason, TokenSourceResponse
 
 if TYPE_CHECKING:
+    from lk_pyodide.bitrates import Bitrates
     from lk_pyodide.session.session import Session
+    from lk_pyodide.track import Track
 
 _log = get_logger("room")
 
@@ -103,7 +106,22 @@ class RoomContext:
             raise UnexpectedConnectionState("the room was never connected")
         return self.token_source
 
+    def end_measuring(self) -> None:
+        """Nobody asks how much tracks take any more."""
+        if "_bitrates" in vars(self):  # somebody did
+            self._bitrates.close()
+
+    @cached_property
+    def _bitrates(self) -> Bitrates:
+        from lk_pyodide.bitrates import Bitrates  # in most rooms nobody asks
+
+        return Bitrates()
+
     # -- for the nouns --
+
+    def current_bitrate(self, track: Track) -> int:
+        """How much a track takes, in bits a second."""
+        return self._bitrates.current(track)
 
     @property
     def browser(self) -> Browser:
@@ -241,5 +259,5 @@ def _first_devices(options: RoomOptions) -> dict[str, str]:
     return {
         "videoinput": (video and video.device_id) or "default",
         "audioinput": (audio and audio.device_id) or "default",
-        "audiooutput": "default",
+        "audiooutput": options.audio_output or "default",
     }

@@ -308,7 +308,7 @@ class RoomUpdates:
         if track is None:
             return
         self._emit(ev.TrackUnsubscribed(track, publication, participant))
-        track.detach()
+        track._end()
         track._media.set_handler(None)
 
     # -- media --
@@ -368,6 +368,8 @@ class RoomUpdates:
             playback=self._playback,
         )
         track._set_muted(publication.muted)
+        track._meter = self._room
+        participant._set_up(track)
         arrival.track.set_handler(_RemoteMedia(self, participant, publication, track))
         publication._track = track
         self._emit(ev.TrackSubscribed(track, publication, participant))

@@ -17,13 +17,14 @@ PACKAGE = "lk_pyodide"
 SOURCES = {str(path.relative_to(ROOT)): path.read_text() for path in sorted((ROOT / PACKAGE).rglob("*.py"))}
 
 LAYERS: tuple[tuple[frozenset[str], ...], ...] = (
-    (frozenset({"errors", "types", "options", "tokens", "logging", "_version"}),),
+    (frozenset({"errors", "types", "options", "tokens", "logging", "stats", "_version"}),),
     (frozenset({"emitter"}), frozenset({"core"}), frozenset({"browser"})),
     (frozenset({"session"}),),
     (
         frozenset(
             {"ports", "track", "local_track", "publication", "participant", "local_participant", "devices"}
             | {"local_capture", "local_data", "local_permissions", "local_profile", "local_publishing", "places"}
+            | {"bitrates"}
             | {"data_track", "local_data_tracks", "remote_data_tracks"}
             | {"incoming_streams", "outgoing_streams", "stream_sources", "rpc", "frames", "e2ee", "token_source"}
         ),

@@ -260,6 +260,13 @@ class Receiver(Protocol):
         """
         ...
 
+    def set_playout_delay(self, seconds: float, /) -> None:
+        """Hold what comes for about this long before it is played (``jitterBufferTarget``), at most 4 seconds.
+
+        A browser that cannot is left alone; the log tells it.
+        """
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class TrackArrival:
