@@ -5,6 +5,7 @@ Everything that users need is here: ``from lk_pyodide import Room, RoomOptions, 
 
 from lk_pyodide import errors, events, local, options, types
 from lk_pyodide._version import __version__
+from lk_pyodide.audio_analyser import AudioAnalyser, create_audio_analyser
 from lk_pyodide.conversation import Chat, Transcripts
 from lk_pyodide.data_track import (
     DataTrackFrame,
@@ -41,6 +42,7 @@ from lk_pyodide.types import *  # noqa: F403
 __all__ = [
     "AccessToken",
     "AttachedElement",
+    "AudioAnalyser",
     "ByteStreamHandler",
     "ByteStreamReader",
     "ByteStreamWriter",
@@ -80,6 +82,7 @@ __all__ = [
     "Transcripts",
     "VideoGrants",
     "__version__",
+    "create_audio_analyser",
     "create_local_audio_track",
     "create_local_screen_tracks",
     "create_local_tracks",

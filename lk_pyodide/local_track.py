@@ -70,7 +70,7 @@ class LocalTrack(Track):
             self._muted = True
             self._media.set_enabled(False)
             if self._stop_on_mute:
-                self._media.stop()
+                self._let_device_go()
             self._mute_changed()
         return self._tasks.spawn(self._settled())
 
@@ -153,10 +153,15 @@ class LocalTrack(Track):
 
     async def _restart(self) -> None:
         """Let the device go, then open what the constraints say now: some browsers open no two at a time."""
-        self._media.stop()
+        self._let_device_go()
         await self._reopen()
         if self._muted and self._stop_on_mute:  # muted meanwhile
-            self._media.stop()
+            self._let_device_go()
+
+    def _let_device_go(self) -> None:
+        for follower in tuple(self._followers):  # whoever has a clone holds the device, too
+            follower._media_changed(None)
+        self._media.stop()
 
     async def _restore(self) -> None:
         """Go on after a restart that failed; a device that cannot be had any more mutes the track."""
@@ -232,6 +237,18 @@ class _DeviceEvents:
 
 class LocalAudioTrack(LocalTrack):
     """Our sound."""
+
+    async def check_for_silence(self) -> bool:
+        """Whether nothing at all comes from the microphone: it is switched off somewhere, or the wrong one.
+
+        It takes a fifth of a second. Muting here does not matter, as the device is heard, not what is sent.
+
+        Raises:
+            DeviceUnsupportedError: the browser cannot tell.
+        """
+        from lk_pyodide.audio_analyser import is_silent
+
+        return await is_silent(self)
 
 
 class LocalVideoTrack(LocalTrack):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from lk_pyodide.browser.api import Browser, MediaElement
+from lk_pyodide.browser.api import Browser, MediaElement, MediaTrack
 from lk_pyodide.core.messages import ParticipantInfo
 from lk_pyodide.options import RoomOptions
 from lk_pyodide.types import ChatMessage
@@ -64,6 +64,8 @@ class RoomPort(Protocol):
         self, publication: LocalTrackPublication, track: LocalTrack, previous_sid: str, /
     ) -> None: ...
     def local_track_subscribed(self, track: LocalTrack, /) -> None: ...
+    def local_audio_silence_detected(self, publication: LocalTrackPublication, /) -> None: ...
+    def speaking_while_muted(self, publication: LocalTrackPublication, /) -> None: ...
     def local_track_unpublished(self, publication: LocalTrackPublication, /) -> None: ...
     def local_data_track_published(self, track: LocalDataTrack, /) -> None: ...
     def local_data_track_unpublished(self, sid: str, /) -> None: ...
@@ -78,6 +80,18 @@ class RoomPort(Protocol):
     def media_devices_error(self, error: Exception, kind: str | None, /) -> None: ...
     def device_changed(self, kind: str, device_id: str, /) -> None:
         """A device is in use now."""
+        ...
+
+
+class MediaFollower(Protocol):
+    """Who uses the browser's track of a track of ours, and has to know when it is another one."""
+
+    def _media_changed(self, media: MediaTrack | None, /) -> None:
+        """It is another one; None while its device is off."""
+        ...
+
+    def _media_gone(self) -> None:
+        """There will be none any more."""
         ...
 
 

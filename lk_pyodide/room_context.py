@@ -192,6 +192,14 @@ class RoomContext:
         """Somebody gets a track of ours."""
         self.emit(ev.LocalTrackSubscribed(track))
 
+    def local_audio_silence_detected(self, publication: LocalTrackPublication) -> None:
+        """A microphone of ours gives nothing."""
+        self.emit(ev.LocalAudioSilenceDetected(publication))
+
+    def speaking_while_muted(self, publication: LocalTrackPublication) -> None:
+        """We speak, and nobody hears it."""
+        self.emit(ev.SpeakingWhileMuted(publication))
+
     def local_track_unpublished(self, publication: LocalTrackPublication) -> None:
         """We publish a track no more."""
         self.emit(ev.LocalTrackUnpublished(publication))

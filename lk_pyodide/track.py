@@ -10,7 +10,7 @@ from lk_pyodide.browser.guard import check_volume
 from lk_pyodide.errors import UsageError
 from lk_pyodide.logging import get_logger
 from lk_pyodide.places import mimebundle, new_place
-from lk_pyodide.ports import BitratePort, PlaybackPort
+from lk_pyodide.ports import BitratePort, MediaFollower, PlaybackPort
 from lk_pyodide.types import StreamState, TrackKind, TrackSource
 
 if TYPE_CHECKING:
@@ -89,6 +89,7 @@ class Track:
         self._muted = False
         self._elements: list[AttachedElement] = []
         self._meter: BitratePort | None = None
+        self._followers: set[MediaFollower] = set()
 
     @property
     def sid(self) -> str:
@@ -213,14 +214,19 @@ class Track:
             attached._element.close()
 
     def _end(self) -> None:
-        """Nothing plays it any more, and nobody measures it."""
+        """Nothing plays it any more, and nobody hears or measures it."""
         self.detach()
         self._meter = None
+        for follower in tuple(self._followers):
+            follower._media_gone()
+        self._followers.clear()
 
     def _replace_media(self, media: MediaTrack) -> None:
         self._media = media
         for attached in self._elements:
             attached._element.attach(media)
+        for follower in tuple(self._followers):
+            follower._media_changed(media)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._sid or 'unpublished'} {self._source.name.lower()}>"

@@ -19,9 +19,12 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
 from lk_pyodide.types import DeviceInfo
+
+if TYPE_CHECKING:
+    from lk_pyodide.browser.api_audio import AudioGraph
 
 Json: TypeAlias = "str | int | float | bool | None | Sequence[Json] | Mapping[str, Json]"
 MediaKind: TypeAlias = Literal["audio", "video"]
@@ -473,6 +476,8 @@ class Browser(Protocol):
     def info(self) -> BrowserInfo: ...
     @property
     def media_devices(self) -> MediaDevices: ...
+    @property
+    def audio_graph(self) -> AudioGraph: ...
     def open_websocket(self, url: str, handler: WebSocketHandler, /) -> WebSocket: ...
     def new_peer_connection(self, config: RtcConfig, handler: PeerConnectionHandler, /) -> PeerConnection: ...
     def adopt_track(self, native: object, /) -> MediaTrack:

@@ -1,3 +1,4 @@
+import {Analyser} from "./audio.js";
 import {Element} from "./elements.js";
 import {Gestures} from "./gesture.js";
 import * as media from "./media.js";
@@ -28,7 +29,7 @@ export function describePage() {
 export class Page {
   static calls = [
     "openSocket", "openConnection", "openElement", "watch", "getUserMedia", "getDisplayMedia", "callOffDisplayMedia",
-    "enumerateDevices", "countObjects",
+    "enumerateDevices", "countObjects", "openAnalyser",
   ]; // prettier-ignore
   id = 0;
   session = null;
@@ -44,6 +45,10 @@ export class Page {
 
   openElement(id, kind, target) {
     this.#add(id, () => new Element(this.session, kind, target));
+  }
+
+  openAnalyser(id, track, init, period) {
+    this.#add(id, () => new Analyser(this.session, track, init, period));
   }
 
   watch(id) {

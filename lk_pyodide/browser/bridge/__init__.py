@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lk_pyodide.browser.api import (
     BroadcastHandler,
@@ -33,6 +33,9 @@ from lk_pyodide.browser.direct.tabs import DirectBroadcastChannel, DirectLock, r
 from lk_pyodide.browser.guard import closed_error
 from lk_pyodide.browser.useragent import parse_user_agent
 from lk_pyodide.errors import TrackInvalidError, UnsupportedHostError
+
+if TYPE_CHECKING:
+    from lk_pyodide.browser.bridge.audio import BridgeAudioGraph
 
 __all__ = ["BridgeBrowser"]
 
@@ -94,6 +97,13 @@ class BridgeBrowser:
     def media_devices(self) -> BridgeMediaDevices:
         """Cameras, microphones, screens."""
         return BridgeMediaDevices(self._reach)
+
+    @property
+    def audio_graph(self) -> BridgeAudioGraph:
+        """Web Audio."""
+        from lk_pyodide.browser.bridge.audio import BridgeAudioGraph  # few need it
+
+        return BridgeAudioGraph(self.bridge)
 
     def open_websocket(self, url: str, handler: WebSocketHandler, /) -> BridgeWebSocket:
         """Open a WebSocket."""

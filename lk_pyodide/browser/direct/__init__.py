@@ -6,7 +6,8 @@ Imported only by :func:`lk_pyodide.browser.current.current`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import cast
+from functools import cached_property
+from typing import TYPE_CHECKING, cast
 
 from lk_pyodide.browser.api import (
     BroadcastHandler,
@@ -30,6 +31,9 @@ from lk_pyodide.browser.direct.websocket import DirectWebSocket
 from lk_pyodide.browser.ffi import Js, from_js_json, is_nothing, js
 from lk_pyodide.browser.useragent import parse_user_agent
 from lk_pyodide.errors import DeviceUnsupportedError
+
+if TYPE_CHECKING:
+    from lk_pyodide.browser.direct.audio import DirectAudioGraph
 
 __all__ = ["DirectBrowser"]
 
@@ -56,6 +60,13 @@ class DirectBrowser:
     def media_devices(self) -> DirectMediaDevices:
         """Cameras, microphones, screens."""
         return self._media_devices
+
+    @cached_property
+    def audio_graph(self) -> DirectAudioGraph:
+        """Web Audio."""
+        from lk_pyodide.browser.direct.audio import DirectAudioGraph  # few need it
+
+        return DirectAudioGraph()
 
     def open_websocket(self, url: str, handler: WebSocketHandler, /) -> DirectWebSocket:
         """Open a WebSocket."""

@@ -21,6 +21,7 @@ from lk_pyodide.browser.api import (
     TrackSettings,
     WebSocketHandler,
 )
+from lk_pyodide.browser.fake.audio import FakeAudioGraph
 from lk_pyodide.browser.fake.blob import FakeBlob, FakeFile
 from lk_pyodide.browser.fake.elements import FakeElement, FakeNode, FakePage
 from lk_pyodide.browser.fake.media import FakeMediaDevices, FakeMediaStreamTrack, FakeTrack
@@ -108,6 +109,7 @@ class FakeBrowser:
         self.awake.set()
         self._info = info
         self._media_devices = FakeMediaDevices(self)
+        self._audio_graph = FakeAudioGraph(self)
         self._endpoints: dict[str, Endpoint] = {}
         self._answers: dict[str, FakeAnswer] = {}
         self._open: dict[int, object] = {}
@@ -127,6 +129,11 @@ class FakeBrowser:
     def media_devices(self) -> FakeMediaDevices:
         """Cameras, microphones, screens."""
         return self._media_devices
+
+    @property
+    def audio_graph(self) -> FakeAudioGraph:
+        """Web Audio."""
+        return self._audio_graph
 
     def open_websocket(self, url: str, handler: WebSocketHandler, /) -> FakeWebSocket:
         """Open a WebSocket to what :meth:`serve` registered."""
