@@ -1,0 +1,40 @@
+"""Statistics, volumes and levels, with sound that is really sent."""
+
+import pytest
+
+from tests.harness.python_page import PythonPage
+from tests.harness.servers import LiveKitServer
+from tests.inpage import levels
+
+
+@pytest.mark.timeout(120)
+async def test_what_is_counted_and_heard(python_page: PythonPage, livekit: LiveKitServer, room_name: str) -> None:
+    """The fake microphone is seen here and at the other side; numbers grow; volume and delay reach the browser."""
+    found = await python_page.run(
+        levels.counts,
+        url=livekit.url,
+        token=livekit.token("ada", room_name),
+        other=livekit.token("bob", room_name),
+    )
+    print(f"{python_page.browser_name}: {found}")
+    assert 0 < found["mine"] <= 1 and 0 < found["theirs"] <= 1
+    assert (found["volume"], found["louder"], found["delay"]) == (0.25, 0.75, 300)
+    for first, last in zip(found["first"], found["last"], strict=True):
+        for name in ("packets", "bytes"):
+            assert last[name] > first[name] > 0, name
+    (_, came) = found["last"]
+    assert came["samples"] > 0 and came["energy"] > 0
+    assert all(1000 < bitrate < 300_000 for bitrate in found["bitrates"])
+
+
+@pytest.mark.timeout(120)
+async def test_speaking_while_muted(python_page: PythonPage, livekit: LiveKitServer, room_name: str) -> None:
+    """It is told while the microphone is muted and not otherwise, and no clone outlives the muting."""
+    found = await python_page.run(levels.voices, url=livekit.url, token=livekit.token("ada", room_name))
+    print(f"{python_page.browser_name}: {found}")
+    assert found["while unmuted"] == [0, 0, 0]
+    assert found["while muted"] == [1, 1, False]
+    assert found["while unmuted again"] == [1, 0]
+    assert found["silent"] == 1
+    if python_page.browser_name == "firefox":  # Chromium's beeps are too short for a voice
+        assert await python_page.run(levels.device_voice, url=livekit.url, token=livekit.token("bob", room_name)) == 1
