@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Generic, TypeVar
 
-from lk_pyodide.browser.guard import check_volume
 from lk_pyodide.core.conversation import AGENT_STATE
 from lk_pyodide.core.messages import ParticipantInfo
 from lk_pyodide.data_track import DeferrableMap, RemoteDataTrack
@@ -229,7 +228,7 @@ class RemoteParticipant(Publishing[RemoteTrackPublication]):
         """Play it louder or softer, what it publishes later included; see :meth:`RemoteAudioTrack.set_volume`.
 
         Args:
-            volume: 0 to 1.
+            volume: 0 to 1, or more, as there.
             source: of what: its microphone, or the sound of its screen.
 
         Raises:
@@ -237,7 +236,7 @@ class RemoteParticipant(Publishing[RemoteTrackPublication]):
         """
         if source in (TrackSource.CAMERA, TrackSource.SCREENSHARE):
             raise UsageError(f"{source.name.lower()} has no sound")
-        check_volume(volume)
+        self._room.check_volume(volume)
         self._volumes[source] = volume
         for publication in self.track_publications.values():
             if publication.track is not None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from lk_pyodide import events as ev
 from lk_pyodide.browser.api import MediaElement
@@ -15,6 +17,9 @@ from lk_pyodide.room_context import RoomContext
 from lk_pyodide.session.tasks import TaskSet
 from lk_pyodide.track import RemoteAudioTrack
 from lk_pyodide.types import TrackKind
+
+if TYPE_CHECKING:
+    from lk_pyodide.mix import Mix
 
 _log = get_logger("room")
 
@@ -44,18 +49,24 @@ class Playback:
             PlaybackError: the browser still refuses.
         """
         started = [element.play() for element in self._elements(kind)]
+        if kind == "audio" and self._mix is not None:
+            started.append(self._mix.resume())
 
         async def settled() -> None:
             results = await asyncio.gather(*started, return_exceptions=True)
             errors = [result for result in results if isinstance(result, BrowserError)]
             if errors:
                 raise errors[0]
-            self.playback_changed(kind, True)
+            self._told(kind, True)
 
         return self._tasks.spawn(settled())
 
     def playback_changed(self, kind: str, allowed: bool) -> None:
         """An element played, or was not allowed to."""
+        if kind == "video" or self._mix is None:  # of a mix they are silent, which is always allowed
+            self._told(kind, allowed)
+
+    def _told(self, kind: str, allowed: bool) -> None:
         if allowed == self.allows(kind):
             return
         (self._blocked.discard if allowed else self._blocked.add)(kind)
@@ -79,6 +90,8 @@ class Playback:
 
     async def switch_sink(self, track: RemoteAudioTrack, device_id: str) -> None:
         """See :meth:`RemoteAudioTrack.set_sink_id`."""
+        if self._mix is not None:
+            raise DeviceUnsupportedError("a mix has one speaker: see room.switch_active_device()", "NotSupportedError")
         async with self._switching:
             await self._try(device_id or self._speaker)
             former, track._sink_id = track._sink_id, device_id
@@ -91,6 +104,9 @@ class Playback:
     async def _try(self, device_id: str) -> None:
         """Let an element that is not heard tell whether it can be done: there may be no other."""
         await self._room.browser.ready()
+        if self._mix is not None:
+            await self._mix.switch_speaker(device_id)
+            return
         element = self._room.browser.new_element("audio", None, Unheard())
         try:
             await element.set_sink_id(device_id)
@@ -108,14 +124,43 @@ class Playback:
             raise
 
     async def _place(self, tracks: Sequence[RemoteAudioTrack]) -> None:
+        if self._mix is not None:  # it has its one speaker already
+            return
         places = [(each._element, track._sink_id or self._speaker) for track in tracks for each in track._elements]
         await asyncio.gather(*(_play_at(element, speaker) for element, speaker in places))
 
     def attached(self, track: RemoteAudioTrack, element: MediaElement) -> None:
         """Sound has a new element."""
+        if self._mix is not None:
+            self._mix.attached(track, element)
+            return
+        if track._volume is not None:
+            element.set_volume(track._volume)
         speaker = track._sink_id or self._speaker
         if speaker:
             self._tasks.spawn(_play_at(element, speaker))
+
+    def detached(self, track: RemoteAudioTrack) -> None:
+        """No element plays it any more."""
+        if self._mix is not None:
+            self._mix.detached(track)
+
+    def set_volume(self, track: RemoteAudioTrack, volume: float) -> None:
+        """Play it louder or softer."""
+        self._room.check_volume(volume)
+        if self._mix is not None:
+            self._mix.set_volume(track, volume)
+            return
+        for attached in track._elements:
+            attached._element.set_volume(volume)
+
+    @cached_property
+    def _mix(self) -> Mix | None:
+        if not self._room.options.web_audio_mix:
+            return None
+        from lk_pyodide.mix import Mix  # most do without
+
+        return Mix(self._room.browser, lambda running: self._told("audio", running), self._speaker)
 
     def _tracks(self) -> list[RemoteAudioTrack]:
         return [

@@ -46,6 +46,10 @@ class RoomPort(Protocol):
         """How much a track takes: see ``BitratePort``."""
         ...
 
+    def check_volume(self, volume: float, /) -> None:
+        """Refuse what nothing can be played at: raises UsageError."""
+        ...
+
     @property
     def server_version(self) -> str:
         """The server's version; empty while there is no connection."""
@@ -108,6 +112,14 @@ class PlaybackPort(Protocol):
 
     def attached(self, track: RemoteAudioTrack, element: MediaElement, /) -> None:
         """Sound has a new element."""
+        ...
+
+    def detached(self, track: RemoteAudioTrack, /) -> None:
+        """No element plays it any more."""
+        ...
+
+    def set_volume(self, track: RemoteAudioTrack, volume: float, /) -> None:
+        """Play it louder or softer; raises UsageError."""
         ...
 
     async def switch_sink(self, track: RemoteAudioTrack, device_id: str, /) -> None:

@@ -6,11 +6,13 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Sequence
 from functools import cached_property
+from math import inf
 from typing import TYPE_CHECKING
 
 from lk_pyodide import events as ev
 from lk_pyodide.browser.api import Browser
 from lk_pyodide.browser.current import current
+from lk_pyodide.browser.guard import check_volume
 from lk_pyodide.core.messages import ParticipantInfo
 from lk_pyodide.data_track import LocalDataTrack
 from lk_pyodide.emitter import Event
@@ -122,6 +124,15 @@ class RoomContext:
     def current_bitrate(self, track: Track) -> int:
         """How much a track takes, in bits a second."""
         return self._bitrates.current(track)
+
+    def check_volume(self, volume: float) -> None:
+        """Refuse what nothing can be played at.
+
+        Raises:
+            UsageError: it is below 0; or above 1, which only a mix can do.
+        """
+        if not (self.options.web_audio_mix and 1 <= volume < inf):
+            check_volume(volume)
 
     @property
     def browser(self) -> Browser:

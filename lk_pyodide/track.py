@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from lk_pyodide.browser.api import Browser, Json, MediaElement, MediaTrack, Receiver
-from lk_pyodide.browser.guard import check_volume
 from lk_pyodide.errors import UsageError
 from lk_pyodide.logging import get_logger
 from lk_pyodide.places import mimebundle, new_place
@@ -187,6 +186,9 @@ class Track:
     def _attached(self, element: MediaElement) -> None:
         """An element plays it from now on."""
 
+    def _detached(self) -> None:
+        """An element plays it no more."""
+
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
         """Play the track here, when it is the value of a notebook's cell."""
         bundle = self._attach()._repr_mimebundle_()
@@ -212,6 +214,7 @@ class Track:
             self._elements.remove(attached)
             attached._element.detach(self._media)
             attached._element.close()
+            self._detached()
 
     def _end(self) -> None:
         """Nothing plays it any more, and nobody hears or measures it."""
@@ -326,15 +329,13 @@ class RemoteAudioTrack(RemoteTrack):
         """Play it louder or softer, in all its elements, those to come included.
 
         Args:
-            volume: 0 to 1.
+            volume: 0 to 1; with ``RoomOptions.web_audio_mix`` it may be more, which is louder than it was sent.
 
         Raises:
             UsageError: it is less, or more.
         """
-        check_volume(volume)
+        self._remote_playback.set_volume(self, volume)
         self._volume = volume
-        for attached in self._elements:
-            attached._element.set_volume(volume)
 
     def get_volume(self) -> float:
         """How loud it is played, as :meth:`set_volume` was told; 1 before."""
@@ -350,14 +351,17 @@ class RemoteAudioTrack(RemoteTrack):
 
         Raises:
             MediaDeviceError: the speaker is not there, or cannot be used; nothing changes then.
-            DeviceUnsupportedError: the browser gives no choice of speakers.
+            DeviceUnsupportedError: the browser gives no choice of speakers, or the track is part of a mix
+                (``RoomOptions.web_audio_mix``), which has one speaker.
         """
         await self._remote_playback.switch_sink(self, device_id)
 
     def _attached(self, element: MediaElement) -> None:
-        if self._volume is not None:
-            element.set_volume(self._volume)
         self._remote_playback.attached(self, element)
+
+    def _detached(self) -> None:
+        if not self._elements:
+            self._remote_playback.detached(self)
 
 
 class RemoteVideoTrack(RemoteTrack):

@@ -30,7 +30,7 @@ LAYERS: tuple[tuple[frozenset[str], ...], ...] = (
         ),
     ),
     (frozenset({"events", "room_event"}),),
-    (frozenset({"jupyter", "playback", "room_context", "room_data", "room_updates"}),),
+    (frozenset({"jupyter", "mix", "playback", "room_context", "room_data", "room_updates"}),),
     (frozenset({"room"}),),
     (frozenset({"__init__", "__main__", "conversation", "testing", "local", "ui"}),),
 )

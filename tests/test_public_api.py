@@ -30,7 +30,7 @@ INTERNAL = {
     f"lk_pyodide.{name}"
     for name in (
         "bitrates jupyter local_capture local_data local_data_tracks local_permissions local_profile local_publishing "
-        "microphone places playback ports remote_data_tracks room_context room_data room_updates stream_sources"
+        "microphone mix places playback ports remote_data_tracks room_context room_data room_updates stream_sources"
     ).split()
 }
 """Modules that users have no business with."""

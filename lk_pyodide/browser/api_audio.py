@@ -5,6 +5,7 @@ All of a page's Pythons share one AudioContext, which is there while somebody ne
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -12,6 +13,11 @@ from lk_pyodide.browser.api import MediaTrack
 
 LEVEL_PERIOD = 0.05
 """Seconds between two snapshots of a level, where Python is not on the page."""
+
+START_PATIENCE = 0.5
+"""Seconds in which a graph that may play has begun to: nothing tells that it may not."""
+GAIN_TIME = 0.1
+"""Seconds in which a gain gets most of the way to a new one (livekit-client's, which is too short to be heard)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +79,47 @@ class AudioAnalyser(Protocol):
     def close(self) -> None: ...
 
 
+class AudioOutputHandler(Protocol):
+    """What a track's output has to say."""
+
+    def on_running(self, running: bool, /) -> None:
+        """Whether it is heard: not as long as the browser wants a click first."""
+        ...
+
+
+class AudioOutput(Protocol):
+    """A track that is played by the graph, through a ``GainNode``."""
+
+    def set_gain(self, gain: float, /) -> None:
+        """Play it so many times as loud, which may be more than once, in a tenth of a second or so."""
+        ...
+
+    def close(self) -> None: ...
+
+
 class AudioGraph(Protocol):
     """The page's ``AudioContext``."""
+
+    def open_output(self, track: MediaTrack, gain: float, handler: AudioOutputHandler, /) -> AudioOutput:
+        """Play a track.
+
+        Raises:
+            DeviceUnsupportedError: where it is known at once that the browser has no Web Audio.
+        """
+        ...
+
+    def resume(self) -> Awaitable[None]:
+        """Begin to play, at call time (in a click). Raises PlaybackError."""
+        ...
+
+    async def set_sink_id(self, device_id: str, /) -> None:
+        """Play on another speaker, as long as somebody uses the graph.
+
+        Raises:
+            DeviceUnsupportedError: the browser gives no choice for a whole graph (only Chromium does).
+            MediaDeviceError: the speaker is not there.
+        """
+        ...
 
     def open_analyser(self, track: MediaTrack, init: AnalyserInit, /) -> AudioAnalyser:
         """Hear a track.

@@ -6,8 +6,8 @@ import asyncio
 
 from lk_pyodide.browser.api import MediaTrack, SenderInit
 from lk_pyodide.browser.api_audio import AnalyserInit, AudioAnalyser
-from lk_pyodide.errors import BrowserError, UsageError
-from tests.inpage.contract_kit import DEADLINE, Closer, Env, raises, recorded_log, until
+from lk_pyodide.errors import BrowserError, DeviceUnsupportedError, MediaDeviceError, UsageError
+from tests.inpage.contract_kit import DEADLINE, Closer, Env, Log, raises, recorded_log, settle, until
 
 # So long a look holds one of the beeps of Chromium's microphone at any time; Firefox's is a tone.
 LONG_LOOK = AnalyserInit(fft_size=32768, smoothing_time_constant=0)
@@ -92,4 +92,38 @@ async def analyser_of_what_comes(env: Env) -> None:
         assert log == []
 
 
-CASES = (analyser, analyser_of_nothing, analyser_of_what_comes)
+class OutputLog(Log):
+    """Handler of an output."""
+
+    def on_running(self, running: bool, /) -> None:
+        self.add("running", running)
+
+
+async def output(env: Env) -> None:
+    """It is heard; closed, it says nothing more. A speaker that is not there is an error, as is a browser's no."""
+    with Closer() as closer:
+        (track,) = await closer.capture(env, "audio")
+        log = OutputLog()
+        played = env.browser.audio_graph.open_output(track, 0.01, log)
+        closer.add(played)
+        await log.until(lambda: ("running", True) in log.calls, "sound")
+        async with asyncio.timeout(DEADLINE):
+            await env.browser.audio_graph.resume()
+        played.set_gain(0.02)
+        with raises(BrowserError) as caught:
+            await env.browser.audio_graph.set_sink_id("no such speaker")
+        assert isinstance(caught.value, MediaDeviceError | DeviceUnsupportedError)
+        count = len(log.calls)
+        played.close()
+        played.close()
+        played.set_gain(1)
+        await settle()
+        assert len(log.calls) == count
+        track.stop()
+        with raises(UsageError):
+            env.browser.audio_graph.open_output(track, 1, log)
+    async with asyncio.timeout(DEADLINE):
+        await env.browser.audio_graph.resume()  # nothing to play is no failure
+
+
+CASES = (analyser, analyser_of_nothing, analyser_of_what_comes, output)

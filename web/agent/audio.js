@@ -1,3 +1,5 @@
+import {Listeners} from "./session.js";
+
 const users = new Set();
 let context = null;
 
@@ -100,5 +102,80 @@ export class Analyser {
     this.#source?.disconnect();
     if (this.#pump) this.#pump.srcObject = null;
     leave(this);
+  }
+}
+
+/** A track that is played through a gain, and tells whether it is heard. */
+export class Output {
+  static calls = ["setGain"];
+  #context;
+  #source;
+  #gain;
+  #timer;
+  #listeners = new Listeners();
+
+  constructor(session, track, gain, patience) {
+    const {native} = session.get(track);
+    this.#context = join(this);
+    try {
+      this.#source = this.#context.createMediaStreamSource(new MediaStream([native]));
+      this.#gain = new GainNode(this.#context, {gain});
+      this.#source.connect(this.#gain).connect(this.#context.destination);
+    } catch (error) {
+      this.dispose();
+      throw error;
+    }
+    const tell = () => {
+      clearTimeout(this.#timer);
+      session.emit(this, "running", this.#context.state === "running");
+    };
+    this.#listeners.add(this.#context, tell, "statechange");
+    this.#timer = setTimeout(tell, this.#context.state === "running" ? 0 : patience * 1000);
+  }
+
+  setGain(gain, time) {
+    this.#gain.gain.setTargetAtTime(gain, 0, time);
+  }
+
+  dispose() {
+    clearTimeout(this.#timer);
+    this.#listeners.close();
+    this.#source?.disconnect();
+    this.#gain?.disconnect();
+    leave(this);
+  }
+}
+
+/**
+ * Begin to play now, or at the user's next click if the browser wants one.
+ *
+ * @param arm takes what is to be done at the next click
+ */
+export async function resume(patience, arm) {
+  if (!context) return;
+  context.resume().catch(() => {});
+  if (await runs(context, patience)) return;
+  await new Promise((resolve, reject) => {
+    arm(
+      () => resolve(context?.resume()),
+      () => reject(new DOMException("nobody waits for the sound any more", "AbortError")),
+    );
+  });
+}
+
+async function runs(context, patience) {
+  const deadline = performance.now() + patience * 1000;
+  while (context.state === "suspended" && performance.now() < deadline) await new Promise((done) => setTimeout(done, 50));
+  return context.state !== "suspended";
+}
+
+export async function setSinkId(device) {
+  const user = {};
+  const used = join(user);
+  try {
+    if (!used.setSinkId) throw new DOMException("this browser cannot choose a loudspeaker for a mix", "NotSupportedError");
+    await used.setSinkId(device);
+  } finally {
+    leave(user);
   }
 }

@@ -1,4 +1,4 @@
-import {Analyser} from "./audio.js";
+import * as audio from "./audio.js";
 import {Element} from "./elements.js";
 import {Gestures} from "./gesture.js";
 import * as media from "./media.js";
@@ -29,11 +29,12 @@ export function describePage() {
 export class Page {
   static calls = [
     "openSocket", "openConnection", "openElement", "watch", "getUserMedia", "getDisplayMedia", "callOffDisplayMedia",
-    "enumerateDevices", "countObjects", "openAnalyser",
+    "enumerateDevices", "countObjects", "openAnalyser", "openOutput", "resumeAudio", "setAudioSink",
   ]; // prettier-ignore
   id = 0;
   session = null;
   #gestures = new Gestures("Click anywhere on the page to choose what to share.");
+  #sound = new Gestures("Click anywhere on the page to start the sound.");
 
   openSocket(id, url) {
     this.#add(id, () => new Socket(this.session, url));
@@ -48,7 +49,19 @@ export class Page {
   }
 
   openAnalyser(id, track, init, period) {
-    this.#add(id, () => new Analyser(this.session, track, init, period));
+    this.#add(id, () => new audio.Analyser(this.session, track, init, period));
+  }
+
+  openOutput(id, track, gain, patience) {
+    this.#add(id, () => new audio.Output(this.session, track, gain, patience));
+  }
+
+  resumeAudio(patience) {
+    return audio.resume(patience, (act, callOff) => this.#sound.arm(act, callOff));
+  }
+
+  setAudioSink(device) {
+    return audio.setSinkId(device);
   }
 
   watch(id) {
@@ -79,6 +92,7 @@ export class Page {
 
   dispose() {
     this.#gestures.callOff();
+    this.#sound.callOff();
   }
 
   #add(id, make) {

@@ -21,7 +21,7 @@ from lk_pyodide.browser.api import (
     TrackSettings,
     WebSocketHandler,
 )
-from lk_pyodide.browser.fake.audio import FakeAudioGraph
+from lk_pyodide.browser.fake.audio import FakeAudioGraph, FakeOutput
 from lk_pyodide.browser.fake.blob import FakeBlob, FakeFile
 from lk_pyodide.browser.fake.elements import FakeElement, FakeNode, FakePage
 from lk_pyodide.browser.fake.media import FakeMediaDevices, FakeMediaStreamTrack, FakeTrack
@@ -259,6 +259,10 @@ class FakeBrowser:
     def get_open(self) -> list[object]:
         """All that was opened and not closed: sockets, connections, tracks, elements, watches."""
         return list(self._open.values())
+
+    def get_outputs(self) -> list[FakeOutput]:
+        """The tracks that Web Audio plays."""
+        return self._get(FakeOutput)
 
     async def aclose(self) -> None:
         """End the servers that still run."""
