@@ -23,6 +23,9 @@ _KINDS: Final[Mapping[str, tuple[s.StatsKind, type[Any]]]] = {
 }
 
 
+_known_hints: dict[Any, Mapping[str, Any]] = {}
+
+
 def read(report: Iterable[Item]) -> list[s.RtcStats]:
     """Give a report its types; objects of other kinds are left out."""
     return [_read_one(*_KINDS[item["type"]], item) for item in report if item.get("type") in _KINDS]
@@ -61,10 +64,11 @@ def _number(given: Any) -> float:
     return given if isinstance(given, int | float) else 0
 
 
-@cache
-def _hints(cls: type[Any]) -> Mapping[str, Any]:
-    hints = get_type_hints(cls)
-    return {entry.name: hints[entry.name] for entry in fields(cls)}
+def _hints(cls: Any) -> Mapping[str, Any]:
+    if cls not in _known_hints:
+        hints = get_type_hints(cls)
+        _known_hints[cls] = {entry.name: hints[entry.name] for entry in fields(cls)}
+    return _known_hints[cls]
 
 
 @cache

@@ -38,3 +38,14 @@ async def test_speaking_while_muted(python_page: PythonPage, livekit: LiveKitSer
     assert found["silent"] == 1
     if python_page.browser_name == "firefox":  # Chromium's beeps are too short for a voice
         assert await python_page.run(levels.device_voice, url=livekit.url, token=livekit.token("bob", room_name)) == 1
+
+
+@pytest.mark.timeout(120)
+async def test_a_mix(python_page: PythonPage, livekit: LiveKitServer, room_name: str) -> None:
+    """What is heard is as loud as it is said, and may be louder than it came."""
+    found = await python_page.run(
+        levels.mixed, url=livekit.url, token=livekit.token("ada", room_name), other=livekit.token("bob", room_name)
+    )
+    print(f"{python_page.browser_name}: {found}")
+    assert 0.05 < found["0.1"] / found["1.0"] < 0.2
+    assert 2 < found["3.0"] / found["1.0"] < 4

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -183,6 +184,46 @@ def _clones() -> Iterator[Callable[[], list[Js]]]:
         yield lambda: [track for track in made if track.readyState == "live"]
     finally:
         restore()
+
+
+async def mixed(*, url: str, token: str, other: str) -> dict[str, float]:
+    """Play somebody through a mix.
+
+    Returns:
+        How loud it is after the mix, for each volume.
+    """
+    voice, found = Voice(), dict[str, float]()
+    try:
+        async with Room() as ada, Room(RoomOptions(web_audio_mix=True)) as bob:
+            await asyncio.gather(ada.connect(url, token), bob.connect(url, other))
+            voice.speak(0.1)
+            arrived = asyncio.ensure_future(bob.wait_for(TrackSubscribed, timeout=20))
+            await _publish(ada, voice)
+            sound = (await arrived).track
+            assert isinstance(sound, RemoteAudioTrack)
+            element = sound.attach()
+            assert element.muted and bob.can_playback_audio
+            mix = bob._playback._mix
+            assert mix is not None
+            js_gain: Js = mix._voices[sound].output._js_gain  # type: ignore[attr-defined]
+            ear: Js = js.AnalyserNode.new(js_gain.context)
+            js_gain.connect(ear)
+            await _until(lambda: _loudness(ear) > 0.01, "sound after the mix")
+            for volume in (1.0, 0.1, 3.0):
+                sound.set_volume(volume)
+                await asyncio.sleep(1)  # ten times as long as the gain takes for most of the way
+                found[str(volume)] = _loudness(ear)
+            sound.detach()
+            assert not mix._voices
+    finally:
+        await voice.close()
+    return found
+
+
+def _loudness(ear: Js) -> float:
+    samples = js.Float32Array.new(ear.fftSize)
+    ear.getFloatTimeDomainData(samples)
+    return math.sqrt(sum(value * value for value in samples) / ear.fftSize)
 
 
 async def device_voice(*, url: str, token: str) -> int:
