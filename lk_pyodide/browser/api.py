@@ -266,7 +266,7 @@ class Receiver(Protocol):
     def set_playout_delay(self, seconds: float, /) -> None:
         """Hold what comes for about this long before it is played (``jitterBufferTarget``), at most 4 seconds.
 
-        A browser that cannot is left alone; the log tells it.
+        0 leaves it to the browser. With one that cannot nothing happens but a line in the log.
         """
         ...
 

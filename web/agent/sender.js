@@ -112,8 +112,8 @@ export class Receiver {
 
   /** Hold what comes for some seconds before it is played. */
   setPlayoutDelay(seconds) {
-    if ("jitterBufferTarget" in this.#native) this.#native.jitterBufferTarget = seconds * 1000;
-    else if ("playoutDelayHint" in this.#native) this.#native.playoutDelayHint = seconds; // older Chromium's name
+    if ("jitterBufferTarget" in this.#native) this.#native.jitterBufferTarget = seconds ? seconds * 1000 : null;
+    else if ("playoutDelayHint" in this.#native) this.#native.playoutDelayHint = seconds || null; // older Chromium's name
     else this.#session.emit(this, "undelayed");
   }
 }

@@ -78,13 +78,14 @@ class DirectAudioGraph:
 
     async def set_sink_id(self, device_id: str, /) -> None:
         """Play on another speaker."""
-        context = self.join(self)
+        user = object()
+        context = self.join(user)
         try:
             if not hasattr(context, "setSinkId"):
                 raise DeviceUnsupportedError("this browser cannot choose a loudspeaker for a mix", "NotSupportedError")
             await wait(context.setSinkId(device_id), MediaDeviceError)
         finally:
-            self.leave(self)
+            self.leave(user)
 
     def join(self, user: object) -> Js:
         """Give the context to somebody who uses it until :meth:`leave`."""

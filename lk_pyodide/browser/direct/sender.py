@@ -151,9 +151,9 @@ class DirectReceiver:
         if self._native is None:
             return
         if hasattr(self._native, "jitterBufferTarget"):
-            self._native.jitterBufferTarget = seconds * 1000
+            self._native.jitterBufferTarget = seconds * 1000 if seconds else jsnull
         elif hasattr(self._native, "playoutDelayHint"):  # older Chromium's name
-            self._native.playoutDelayHint = seconds
+            self._native.playoutDelayHint = seconds or jsnull
         else:
             logger.warning("this browser cannot delay what it plays")
 
