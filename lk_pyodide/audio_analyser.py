@@ -24,6 +24,9 @@ _LOOK_PERIOD = 0.05
 _PATIENCE = 1.0
 """Seconds in which a browser has to have begun to hear."""
 
+_READ_PATIENCE = 5.0
+"""Seconds for which a level is listened to that nobody reads."""
+
 
 class AudioAnalyser:
     """Hears a track until :meth:`cleanup`, or until the track ends. It goes on with another device of the track.
@@ -153,3 +156,26 @@ async def is_silent(track: Track) -> bool:
                 return False
             looks += reading.is_running
     return True
+
+
+class Level:
+    """Hears a track while somebody reads how loud it is."""
+
+    def __init__(self, track: Track) -> None:
+        self._track = track
+        self._analyser: AudioAnalyser | None = None
+        self._rest: asyncio.TimerHandle | None = None
+
+    def read(self) -> float:
+        """How loud it is now."""
+        if self._rest is not None:
+            self._rest.cancel()
+        self._rest = asyncio.get_running_loop().call_later(_READ_PATIENCE, self._stop)
+        if self._analyser is None:
+            self._analyser = create_audio_analyser(self._track, fft_size=1024)
+        return self._analyser.level
+
+    def _stop(self) -> None:
+        if self._analyser is not None:
+            self._analyser.cleanup()
+            self._analyser = None

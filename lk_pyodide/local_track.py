@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 from lk_pyodide.browser.api import Browser, Json, MediaTrack, Sender
 from lk_pyodide.errors import BrowserError, MediaDeviceError, TrackInvalidError
@@ -12,6 +13,9 @@ from lk_pyodide.logging import get_logger
 from lk_pyodide.session.tasks import TaskSet
 from lk_pyodide.track import Track
 from lk_pyodide.types import TrackSource
+
+if TYPE_CHECKING:
+    from lk_pyodide.audio_analyser import Level
 
 __all__ = ["LocalAudioTrack", "LocalTrack", "LocalVideoTrack"]
 
@@ -237,6 +241,21 @@ class _DeviceEvents:
 
 class LocalAudioTrack(LocalTrack):
     """Our sound."""
+
+    @property
+    def audio_level(self) -> float:
+        """How loud it is at this moment, 0 to 1, without the server's delay; 0 while it is muted.
+
+        Root mean square of the samples. It is listened to from the first time that this is read, which gives 0, until
+        it has not been for five seconds.
+        """
+        return self._level.read()
+
+    @cached_property
+    def _level(self) -> Level:
+        from lk_pyodide.audio_analyser import Level
+
+        return Level(self)
 
     async def check_for_silence(self) -> bool:
         """Whether nothing at all comes from the microphone: it is switched off somewhere, or the wrong one.

@@ -112,6 +112,37 @@ async def test_what_cannot_be_analysed() -> None:
     picture.stop()
 
 
+def test_the_level_of_a_microphone() -> None:
+    """It is listened to while it is read, and ends with the track."""
+
+    async def read() -> None:
+        browser = FakeBrowser()
+        track, native = await microphone(browser)
+        assert not analysers(browser)
+        for _ in range(20):
+            native.audio_level = 0.5
+            assert track.audio_level == 0.5
+            await asyncio.sleep(1)
+        assert len(analysers(browser)) == 1
+        await track.set_device_id(MICROPHONES[1])
+        other: FakeMediaStreamTrack = track.media_stream_track
+        other.audio_level = 0.25
+        assert track.audio_level == 0.25
+        await track.mute()
+        assert track.audio_level == 0
+        await asyncio.sleep(6)
+        assert not analysers(browser)
+        await track.unmute()
+        assert track.audio_level == 0.25
+        track.stop()
+        assert track.audio_level == 0
+        assert browser.get_open() == []
+        await asyncio.sleep(6)
+        assert not track._followers
+
+    clock.run(read())
+
+
 # -- silence -----------------------------------------------------------------------------------------------------------
 
 
