@@ -6,7 +6,8 @@ import asyncio
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from importlib import import_module
+from typing import Any, TypeAlias, TypeVar
 
 from lk_pyodide import (
     LocalAudioSilenceDetected,
@@ -22,9 +23,14 @@ from lk_pyodide import (
     TrackSubscribed,
     create_audio_analyser,
 )
-from lk_pyodide.browser.ffi import Js, js
 
 T = TypeVar("T")
+Js: TypeAlias = Any
+
+
+def _js() -> Js:
+    """The page's global object: this module is imported where there is none, too."""
+    return import_module("js")
 
 
 async def _until(look: Callable[[], T], what: str, timeout: float = 20) -> T:
@@ -40,7 +46,7 @@ class Voice:
     """A tone in place of somebody who speaks: what goes into the microphone."""
 
     def __init__(self) -> None:
-        self._context: Js = js.AudioContext.new()
+        self._context: Js = _js().AudioContext.new()
         self._js_gain: Js = self._context.createGain()
         oscillator, destination = self._context.createOscillator(), self._context.createMediaStreamDestination()
         oscillator.connect(self._js_gain)
@@ -89,7 +95,7 @@ async def counts(*, url: str, token: str, other: str) -> dict[str, Any]:
             await _until(lambda: sound.current_bitrate, "bitrate"),
         ]
         found["last"] = [await _counted(track), await _counted(sound)]
-    assert not js.document.querySelector("audio")
+    assert not _js().document.querySelector("audio")
     return found
 
 
@@ -168,9 +174,9 @@ async def _publish(room: Room, voice: Voice) -> LocalTrackPublication:
 @contextmanager
 def _clones() -> Iterator[Callable[[], list[Js]]]:
     """Those of all tracks that are made meanwhile, and are live."""
-    made = js.Array.new()
-    prototype = js.MediaStreamTrack.prototype
-    js.eval("""globalThis.spyOnClones = (prototype, made) => {
+    made = _js().Array.new()
+    prototype = _js().MediaStreamTrack.prototype
+    _js().eval("""globalThis.spyOnClones = (prototype, made) => {
       const clone = prototype.clone;
       prototype.clone = function () {
         const other = clone.call(this);
@@ -179,7 +185,7 @@ def _clones() -> Iterator[Callable[[], list[Js]]]:
       };
       return () => { prototype.clone = clone; };
     }""")
-    restore = js.spyOnClones(prototype, made)
+    restore = _js().spyOnClones(prototype, made)
     try:
         yield lambda: [track for track in made if track.readyState == "live"]
     finally:
@@ -206,7 +212,7 @@ async def mixed(*, url: str, token: str, other: str) -> dict[str, float]:
             mix = bob._playback._mix
             assert mix is not None
             js_gain: Js = mix._voices[sound].output._js_gain  # type: ignore[attr-defined]
-            ear: Js = js.AnalyserNode.new(js_gain.context)
+            ear: Js = _js().AnalyserNode.new(js_gain.context)
             js_gain.connect(ear)
             await _until(lambda: _loudness(ear) > 0.01, "sound after the mix")
             for volume in (1.0, 0.1, 3.0):
@@ -221,7 +227,7 @@ async def mixed(*, url: str, token: str, other: str) -> dict[str, float]:
 
 
 def _loudness(ear: Js) -> float:
-    samples = js.Float32Array.new(ear.fftSize)
+    samples = _js().Float32Array.new(ear.fftSize)
     ear.getFloatTimeDomainData(samples)
     return math.sqrt(sum(value * value for value in samples) / ear.fftSize)
 
