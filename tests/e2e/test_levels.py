@@ -6,18 +6,32 @@ from tests.harness.python_page import PythonPage
 from tests.harness.servers import LiveKitServer
 from tests.inpage import levels
 
+MUTE = "Firefox has no sound device on this machine, and then its Web Audio does not run"
+
+
+async def _must_hear(page: PythonPage) -> None:
+    if not await page.run(levels.runs):
+        assert page.browser_name == "firefox"
+        pytest.skip(MUTE)
+
 
 @pytest.mark.timeout(120)
 async def test_what_is_counted_and_heard(python_page: PythonPage, livekit: LiveKitServer, room_name: str) -> None:
     """The fake microphone is seen here and at the other side; numbers grow; volume and delay reach the browser."""
+    hears = await python_page.run(levels.runs)
     found = await python_page.run(
         levels.counts,
+        hears=hears,
         url=livekit.url,
         token=livekit.token("ada", room_name),
         other=livekit.token("bob", room_name),
     )
     print(f"{python_page.browser_name}: {found}")
-    assert 0 < found["mine"] <= 1 and 0 < found["theirs"] <= 1
+    if hears:
+        assert 0 < found["mine"] <= 1 and 0 < found["theirs"] <= 1
+    else:
+        print(f"what is heard is not tried: {MUTE}")
+        assert python_page.browser_name == "firefox"
     assert (found["volume"], found["louder"], found["delay"]) == (0.25, 0.75, 300)
     for first, last in zip(found["first"], found["last"], strict=True):
         for name in ("packets", "bytes"):
@@ -30,6 +44,7 @@ async def test_what_is_counted_and_heard(python_page: PythonPage, livekit: LiveK
 @pytest.mark.timeout(120)
 async def test_speaking_while_muted(python_page: PythonPage, livekit: LiveKitServer, room_name: str) -> None:
     """It is told while the microphone is muted and not otherwise, and no clone outlives the muting."""
+    await _must_hear(python_page)
     found = await python_page.run(levels.voices, url=livekit.url, token=livekit.token("ada", room_name))
     print(f"{python_page.browser_name}: {found}")
     assert found["while unmuted"] == [0, 0, 0]
@@ -43,6 +58,7 @@ async def test_speaking_while_muted(python_page: PythonPage, livekit: LiveKitSer
 @pytest.mark.timeout(120)
 async def test_a_mix(python_page: PythonPage, livekit: LiveKitServer, room_name: str) -> None:
     """What is heard is as loud as it is said, and may be louder than it came."""
+    await _must_hear(python_page)
     found = await python_page.run(
         levels.mixed, url=livekit.url, token=livekit.token("ada", room_name), other=livekit.token("bob", room_name)
     )

@@ -18,6 +18,9 @@ async def analyser(env: Env) -> None:
     with Closer() as closer:
         (track,) = await closer.capture(env, "audio")
         heard, clone = _opened(closer, env, track), _opened(closer, env, track, clone=True)
+        if not await _runs(env, heard):
+            assert (heard.level, heard.volume) == (0, 0)
+            return
         for each in (heard, clone):
             await _sound(each)
             assert each.level <= 1 and each.volume <= 1
@@ -50,6 +53,18 @@ async def analyser(env: Env) -> None:
         await until(lambda: again.level > 0, "sound after everything was closed")
 
 
+async def _runs(env: Env, heard: AudioAnalyser) -> bool:
+    """Whether Web Audio runs: that of Firefox does not where the machine has no sound device."""
+    deadline = asyncio.get_running_loop().time() + (2 if env.name == "firefox" else DEADLINE)
+    while not (await heard.read()).is_running:
+        if asyncio.get_running_loop().time() > deadline:
+            assert env.name == "firefox"
+            print("what is heard is not tried: Firefox has no sound device here, and its Web Audio does not run")
+            return False
+        await asyncio.sleep(0.05)
+    return True
+
+
 async def _sound(heard: AudioAnalyser) -> None:
     await until(lambda: heard.level > 0 and heard.volume > 0, "sound")
 
@@ -66,7 +81,8 @@ async def analyser_of_nothing(env: Env) -> None:
     with Closer() as closer:
         (track,) = await closer.capture(env, "audio")
         heard = _opened(closer, env, track)
-        await until(lambda: heard.level > 0, "sound")
+        if await _runs(env, heard):
+            await until(lambda: heard.level > 0, "sound")
         track.stop()
         await until(lambda: heard.level == 0, "silence")
         with raises(UsageError):
@@ -84,7 +100,8 @@ async def analyser_of_what_comes(env: Env) -> None:
         await first.until_connected()
         (arrival,) = second.arrivals
         heard = _opened(closer, env, arrival.track)
-        await until(lambda: heard.level > 0, "sound of the other side")
+        if await _runs(env, heard):
+            await until(lambda: heard.level > 0, "sound of the other side")
         arrival.receiver.set_playout_delay(0.4)
         await arrival.receiver.get_stats()
         arrival.receiver.set_playout_delay(0)
@@ -106,9 +123,12 @@ async def output(env: Env) -> None:
         log = OutputLog()
         played = env.browser.audio_graph.open_output(track, 0.01, log)
         closer.add(played)
-        await log.until(lambda: ("running", True) in log.calls, "sound")
-        async with asyncio.timeout(DEADLINE):
-            await env.browser.audio_graph.resume()
+        if await _runs(env, _opened(closer, env, track)):
+            await log.until(lambda: ("running", True) in log.calls, "sound")
+            async with asyncio.timeout(DEADLINE):
+                await env.browser.audio_graph.resume()
+        else:
+            assert await log.wait("running") == (False,)
         played.set_gain(0.02)
         with raises(BrowserError) as caught:
             await env.browser.audio_graph.set_sink_id("no such speaker")

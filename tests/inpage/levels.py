@@ -42,6 +42,18 @@ async def _until(look: Callable[[], T], what: str, timeout: float = 20) -> T:
     return found
 
 
+async def runs() -> bool:
+    """Whether Web Audio runs: that of Firefox does not where the machine has no sound device."""
+    context = _js().AudioContext.new()
+    try:
+        deadline = asyncio.get_running_loop().time() + 3
+        while context.state != "running" and asyncio.get_running_loop().time() < deadline:
+            await asyncio.sleep(0.05)
+        return bool(context.state == "running")
+    finally:
+        await context.close()
+
+
 class Voice:
     """A tone in place of somebody who speaks: what goes into the microphone."""
 
@@ -64,8 +76,14 @@ class Voice:
         await self._context.close()
 
 
-async def counts(*, url: str, token: str, other: str) -> dict[str, Any]:
+async def counts(*, url: str, token: str, other: str, hears: bool) -> dict[str, Any]:
     """Publish the browser's microphone, play it elsewhere on the page, and count what goes and comes.
+
+    Args:
+        url: the server's.
+        token: of who publishes.
+        other: of who listens.
+        hears: whether Web Audio runs.
 
     Returns:
         Volumes that were measured, and numbers of the statistics before and after.
@@ -80,8 +98,9 @@ async def counts(*, url: str, token: str, other: str) -> dict[str, Any]:
         # So long a look holds one of the beeps of Chromium's microphone at any time; Firefox's is a tone.
         look = {"fft_size": 32768, "max_decibels": -30.0}
         async with create_audio_analyser(track, **look) as mine, create_audio_analyser(sound, **look) as theirs:  # type: ignore[arg-type]
-            found["mine"] = await _until(mine.calculate_volume, "sound of the microphone")
-            found["theirs"] = await _until(theirs.calculate_volume, "sound from the other side")
+            if hears:
+                found["mine"] = await _until(mine.calculate_volume, "sound of the microphone")
+                found["theirs"] = await _until(theirs.calculate_volume, "sound from the other side")
             assert len(await theirs.get_frequencies()) == 16384
         element = sound.attach()
         found["volume"] = element.volume
