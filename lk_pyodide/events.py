@@ -228,6 +228,20 @@ class LocalTrackSubscribed(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class LocalAudioSilenceDetected(Event):
+    """Nothing at all comes from a microphone that we publish: it is switched off somewhere, or the wrong one."""
+
+    publication: LocalTrackPublication
+
+
+@dataclass(frozen=True, slots=True)
+class SpeakingWhileMuted(Event):
+    """We speak into a microphone that is muted; told where ``RoomOptions.speaking_while_muted`` asks for it."""
+
+    publication: LocalTrackPublication
+
+
+@dataclass(frozen=True, slots=True)
 class DataTrackPublished(Event):
     """Someone publishes a data track; also told, before ``connected``, of those that are there already."""
 
@@ -461,6 +475,7 @@ EventName: TypeAlias = Literal[
     "data_track_unpublished",
     "dc_buffer_status_changed",
     "disconnected",
+    "local_audio_silence_detected",
     "local_data_track_published",
     "local_data_track_unpublished",
     "local_track_published",
@@ -484,6 +499,7 @@ EventName: TypeAlias = Literal[
     "room_updated",
     "signal_reconnecting",
     "sip_dtmf_received",
+    "speaking_while_muted",
     "token_refreshed",
     "track_muted",
     "track_published",
@@ -522,6 +538,7 @@ __all__ = [
     "DataTrackUnpublished",
     "Disconnected",
     "EventName",
+    "LocalAudioSilenceDetected",
     "LocalDataTrackPublished",
     "LocalDataTrackUnpublished",
     "LocalTrackPublished",
@@ -548,6 +565,7 @@ __all__ = [
     "SignalReconnecting",
     "SipDTMF",
     "SipDTMFReceived",
+    "SpeakingWhileMuted",
     "TokenRefreshed",
     "TrackMuted",
     "TrackPublished",

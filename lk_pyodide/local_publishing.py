@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lk_pyodide.browser.api import Sender
-from lk_pyodide.core import dynacast, publishing
+from lk_pyodide.core import publishing
 from lk_pyodide.core.messages import MuteTrackRequest, SubscribedQualityUpdate, TrackInfo
 from lk_pyodide.core.publishing import PublishPlan
 from lk_pyodide.errors import (
@@ -28,6 +28,9 @@ from lk_pyodide.publication import LocalTrackPublication
 from lk_pyodide.session.publisher import encodings
 from lk_pyodide.session.tasks import TaskSet
 from lk_pyodide.types import TrackKind, TrackSource
+
+if TYPE_CHECKING:
+    from lk_pyodide.microphone import Microphone
 
 _log = get_logger("participant")
 
@@ -63,6 +66,7 @@ class LocalPublisher:
         self._limited_early: dict[str, SubscribedQualityUpdate] = {}
         """The same of what the others want of them."""
         self._under_way: dict[LocalTrack, asyncio.Task[LocalTrackPublication]] = {}
+        self._microphones: dict[LocalTrack, Microphone] = {}
 
     # -- publishing --
 
@@ -94,10 +98,13 @@ class LocalPublisher:
         except BaseExceptionGroup as errors:
             raise errors.exceptions[0] from errors
         finally:
-            published = [publication.track for publication in self._me._publications.values()]
+            published = self._published_tracks()
             for track in tracks:
                 if track not in published:
                     track.stop()
+
+    def _published_tracks(self) -> list[LocalTrack]:
+        return [publication.track for publication in self._me._publications.values()]
 
     async def _publish(self, track: LocalTrack, given: TrackPublishOptions | None) -> LocalTrackPublication:
         options = merged(given, self._room.options.publish_defaults, PUBLISH_DEFAULTS)
@@ -112,6 +119,7 @@ class LocalPublisher:
         publication = LocalTrackPublication(info, track, options)
         publication._plan = plan
         self._me._publications[info.sid] = publication
+        track._meter = self._room
         track._on_mute_changed = lambda: self._mute_changed(publication)
         track._on_ended = lambda: self._on_ended(publication)
         if track.muted != plan.request.muted:
@@ -121,7 +129,15 @@ class LocalPublisher:
             self._tasks.spawn(track._preconnect.deliver(self._room, self._streams, info.sid))
         self._tell_subscribed(publication)
         self._limit_late(publication)
+        self._listen(publication)
         return publication
+
+    def _listen(self, publication: LocalTrackPublication) -> None:
+        """Hear whether a microphone works, and whether somebody speaks into it while it is muted."""
+        if publication.source == TrackSource.MICROPHONE and publication.track in self._published_tracks():
+            from lk_pyodide.microphone import Microphone
+
+            self._microphones[publication.track] = Microphone(self._room, publication)
 
     def subscribed(self, sid: str) -> None:
         """Somebody gets a track of ours."""
@@ -160,6 +176,8 @@ class LocalPublisher:
         plan, sender = publication._plan, publication.track._sender
         if plan is None or sender is None:
             return
+        from lk_pyodide.core import dynacast  # not before there is something to limit
+
         layers = dynacast.limited(plan, update, browser=self._room.browser.info.name)
         try:
             await sender.set_encodings(encodings(layers))
@@ -195,6 +213,9 @@ class LocalPublisher:
         publication._update(replace(publication.track_info, muted=muted))
         if self._room.is_connected:
             self._room.session.send_request(MuteTrackRequest(publication.sid, muted))
+        microphone = self._microphones.get(publication.track)
+        if microphone is not None:
+            microphone.mute_changed()
         self._room.track_mute_changed(self._me, publication)
 
     # -- once more, on another connection --
@@ -283,7 +304,10 @@ class LocalPublisher:
             self._let_go(publication.track, stop_tracks)
 
     def _let_go(self, track: LocalTrack, stop: bool | None) -> None:
-        track._on_mute_changed = track._on_ended = None
+        track._on_mute_changed = track._on_ended = track._meter = None
+        microphone = self._microphones.pop(track, None)
+        if microphone is not None:
+            microphone._media_gone()
         wanted = self._room.options.stop_local_track_on_unpublish if stop is None else stop
         if track.is_user_provided:
             track._release()

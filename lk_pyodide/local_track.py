@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from lk_pyodide.browser.api import Browser, Json, MediaTrack, Sender
@@ -14,6 +15,7 @@ from lk_pyodide.track import Track
 from lk_pyodide.types import TrackSource
 
 if TYPE_CHECKING:
+    from lk_pyodide.audio_analyser import Level
     from lk_pyodide.preconnect import PreConnectBuffer
 
 __all__ = ["LocalAudioTrack", "LocalTrack", "LocalVideoTrack"]
@@ -75,7 +77,7 @@ class LocalTrack(Track):
             self._muted = True
             self._media.set_enabled(False)
             if self._stop_on_mute:
-                self._media.stop()
+                self._let_device_go()
             self._mute_changed()
         return self._tasks.spawn(self._settled())
 
@@ -151,10 +153,15 @@ class LocalTrack(Track):
 
     async def _restart(self) -> None:
         """Let the device go, then open what the constraints say now: some browsers open no two at a time."""
-        self._media.stop()
+        self._let_device_go()
         await self._reopen()
         if self._muted and self._stop_on_mute:  # muted meanwhile
-            self._media.stop()
+            self._let_device_go()
+
+    def _let_device_go(self) -> None:
+        for follower in tuple(self._followers):  # whoever has a clone holds the device, too
+            follower._media_changed(None)
+        self._media.stop()
 
     async def _restore(self) -> None:
         """Go on after a restart that failed; a device that cannot be had any more mutes the track."""
@@ -195,19 +202,18 @@ class LocalTrack(Track):
     def stop(self) -> None:
         """End the track and let its device go."""
         self._stopped = True
-        self._forget_preconnect()
-        self.detach()
+        self._end()
         self._media.stop()
 
-    def _forget_preconnect(self) -> None:
+    def _end(self) -> None:
+        super()._end()
         if self._preconnect is not None:
             self._preconnect.close()
 
     def _release(self) -> None:
         """Forget the browser's track without ending it."""
         self._stopped = True
-        self._forget_preconnect()
-        self.detach()
+        self._end()
         self._media.close()
 
     async def get_rtc_stats_report(self) -> list[Mapping[str, Json]]:
@@ -236,6 +242,33 @@ class _DeviceEvents:
 
 class LocalAudioTrack(LocalTrack):
     """Our sound."""
+
+    @property
+    def audio_level(self) -> float:
+        """How loud it is at this moment, 0 to 1, without the server's delay; 0 while it is muted.
+
+        Root mean square of the samples. It is listened to from the first time that this is read, which gives 0, until
+        it has not been for five seconds.
+        """
+        return self._level.read()
+
+    @cached_property
+    def _level(self) -> Level:
+        from lk_pyodide.audio_analyser import Level
+
+        return Level(self)
+
+    async def check_for_silence(self) -> bool:
+        """Whether nothing at all comes from the microphone: it is switched off somewhere, or the wrong one.
+
+        It takes a fifth of a second. Muting here does not matter, as the device is heard, not what is sent.
+
+        Raises:
+            DeviceUnsupportedError: the browser cannot tell.
+        """
+        from lk_pyodide.audio_analyser import is_silent
+
+        return await is_silent(self)
 
 
 class LocalVideoTrack(LocalTrack):

@@ -287,6 +287,10 @@ class RoomOptions(RoomConnectOptions):
         stop_local_track_on_unpublish: turn the device off with the publication.
         disconnect_on_page_leave: say goodbye when the page is left.
         data_stream: what others may send us as streams.
+        audio_output: the speaker, as ``DeviceInfo.device_id`` has it; None is the system's.
+        web_audio_mix: play all sound through one graph of Web Audio instead of an element each; volumes may be above 1.
+        speaking_while_muted: tell it when we speak while our microphone is muted. For that a copy of the microphone is
+            listened to as long as it is muted, on this page alone: nothing of it is sent or kept.
     """
 
     adaptive_stream: bool | AdaptiveStreamSettings = False
@@ -298,6 +302,9 @@ class RoomOptions(RoomConnectOptions):
     stop_local_track_on_unpublish: bool = True
     disconnect_on_page_leave: bool = True
     data_stream: DataStreamOptions | None = None
+    audio_output: str | None = None
+    web_audio_mix: bool = False
+    speaking_while_muted: bool = False
 
 
 @dataclass(kw_only=True, slots=True)

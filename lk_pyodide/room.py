@@ -389,6 +389,7 @@ class Room(EventSource[EventName]):
             self._context.streams.left(error)
             self._updates.ended(error)
             self._playback.ended()
+            self._context.end_measuring()
             self._disconnecting = None
             self._set_state(ConnectionState.DISCONNECTED)
             self._emit(ev.Disconnected(reason))

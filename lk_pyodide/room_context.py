@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Sequence
+from functools import cached_property
+from math import inf
 from typing import TYPE_CHECKING
 
 from lk_pyodide import events as ev
 from lk_pyodide.browser.api import Browser
 from lk_pyodide.browser.current import current
+from lk_pyodide.browser.guard import check_volume
 from lk_pyodide.core.messages import ParticipantInfo
 from lk_pyodide.data_track import LocalDataTrack
 from lk_pyodide.emitter import Event, EventStream
@@ -30,7 +33,9 @@ from lk_pyodide.token_source import TokenSource
 from lk_pyodide.types import ChatMessage, ConnectErrorReason, ConnectionState, DisconnectReason, TokenSourceResponse
 
 if TYPE_CHECKING:
+    from lk_pyodide.bitrates import Bitrates
     from lk_pyodide.session.session import Session
+    from lk_pyodide.track import Track
 
 _log = get_logger("room")
 
@@ -108,7 +113,31 @@ class RoomContext:
             raise UnexpectedConnectionState("the room was never connected")
         return self.token_source
 
+    def end_measuring(self) -> None:
+        """Nobody asks how much tracks take any more."""
+        if "_bitrates" in vars(self):  # somebody did
+            self._bitrates.close()
+
+    @cached_property
+    def _bitrates(self) -> Bitrates:
+        from lk_pyodide.bitrates import Bitrates  # in most rooms nobody asks
+
+        return Bitrates()
+
     # -- for the nouns --
+
+    def current_bitrate(self, track: Track) -> int:
+        """How much a track takes, in bits a second."""
+        return self._bitrates.current(track)
+
+    def check_volume(self, volume: float) -> None:
+        """Refuse what nothing can be played at.
+
+        Raises:
+            UsageError: it is below 0; or above 1, which only a mix can do.
+        """
+        if not (self.options.web_audio_mix and 1 <= volume < inf):
+            check_volume(volume)
 
     @property
     def browser(self) -> Browser:
@@ -192,6 +221,14 @@ class RoomContext:
         """Somebody gets a track of ours."""
         self.emit(ev.LocalTrackSubscribed(track))
 
+    def local_audio_silence_detected(self, publication: LocalTrackPublication) -> None:
+        """A microphone of ours gives nothing."""
+        self.emit(ev.LocalAudioSilenceDetected(publication))
+
+    def speaking_while_muted(self, publication: LocalTrackPublication) -> None:
+        """We speak, and nobody hears it."""
+        self.emit(ev.SpeakingWhileMuted(publication))
+
     def local_track_unpublished(self, publication: LocalTrackPublication) -> None:
         """We publish a track no more."""
         self.emit(ev.LocalTrackUnpublished(publication))
@@ -273,5 +310,5 @@ def _first_devices(options: RoomOptions) -> dict[str, str]:
     return {
         "videoinput": (video and video.device_id) or "default",
         "audioinput": (audio and audio.device_id) or "default",
-        "audiooutput": "default",
+        "audiooutput": options.audio_output or "default",
     }

@@ -20,6 +20,7 @@ class RoomEvent:
     DataTrackPublished: Final = "data_track_published"
     DataTrackUnpublished: Final = "data_track_unpublished"
     Disconnected: Final = "disconnected"
+    LocalAudioSilenceDetected: Final = "local_audio_silence_detected"
     LocalDataTrackPublished: Final = "local_data_track_published"
     LocalDataTrackUnpublished: Final = "local_data_track_unpublished"
     LocalTrackPublished: Final = "local_track_published"

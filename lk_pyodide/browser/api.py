@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 from lk_pyodide.types import DeviceInfo
 
 if TYPE_CHECKING:
+    from lk_pyodide.browser.api_audio import AudioGraph
     from lk_pyodide.browser.api_sources import MediaSources, Recorder, RecorderHandler
     from lk_pyodide.browser.api_views import ViewHandler, Views
 
@@ -264,6 +265,13 @@ class Receiver(Protocol):
         """
         ...
 
+    def set_playout_delay(self, seconds: float, /) -> None:
+        """Hold what comes for about this long before it is played (``jitterBufferTarget``), at most 4 seconds.
+
+        0 leaves it to the browser. With one that cannot nothing happens but a line in the log.
+        """
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class TrackArrival:
@@ -470,6 +478,8 @@ class Browser(Protocol):
     def info(self) -> BrowserInfo: ...
     @property
     def media_devices(self) -> MediaDevices: ...
+    @property
+    def audio_graph(self) -> AudioGraph: ...
     def open_websocket(self, url: str, handler: WebSocketHandler, /) -> WebSocket: ...
     def new_peer_connection(self, config: RtcConfig, handler: PeerConnectionHandler, /) -> PeerConnection: ...
     def adopt_track(self, native: object, /) -> MediaTrack:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from tests.inpage import (
+    contract_audio,
     contract_files,
     contract_media,
     contract_peers,
@@ -25,6 +26,7 @@ CASES: dict[str, Case] = {
         contract_sockets,
         contract_peers,
         contract_media,
+        contract_audio,
         contract_tabs,
         contract_files,
         contract_sources,

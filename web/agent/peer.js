@@ -101,7 +101,7 @@ export class Connection {
 
   #onTrack({track, receiver, transceiver, streams}) {
     const media = this.#add(new Track(this.#session, track, false));
-    const {id} = this.#add(new Receiver(receiver));
+    const {id} = this.#add(new Receiver(this.#session, receiver));
     this.#session.emit(this, "track", media.describe(), id, transceiver.mid, streams.map((stream) => stream.id));
   }
 

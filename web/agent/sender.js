@@ -88,11 +88,13 @@ export class Sender {
 
 /** An RTCRtpReceiver. */
 export class Receiver {
-  static calls = ["getStats", "getAudioLevel"];
+  static calls = ["getStats", "getAudioLevel", "setPlayoutDelay"];
+  #session;
   #native;
   #heard; // the place in the stream of what was heard last
 
-  constructor(native) {
+  constructor(session, native) {
+    this.#session = session;
     this.#native = native;
   }
 
@@ -106,5 +108,12 @@ export class Receiver {
     if (!source || source.rtpTimestamp === this.#heard) return null;
     this.#heard = source.rtpTimestamp;
     return source.audioLevel ?? null;
+  }
+
+  /** Hold what comes for some seconds before it is played. */
+  setPlayoutDelay(seconds) {
+    if ("jitterBufferTarget" in this.#native) this.#native.jitterBufferTarget = seconds ? seconds * 1000 : null;
+    else if ("playoutDelayHint" in this.#native) this.#native.playoutDelayHint = seconds || null; // older Chromium's name
+    else this.#session.emit(this, "undelayed");
   }
 }

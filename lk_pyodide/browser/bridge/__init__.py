@@ -38,6 +38,7 @@ from lk_pyodide.errors import TrackInvalidError, UnsupportedHostError
 if TYPE_CHECKING:
     from lk_pyodide.browser.api_sources import RecorderHandler
     from lk_pyodide.browser.api_views import ViewHandler, Views
+    from lk_pyodide.browser.bridge.audio import BridgeAudioGraph
     from lk_pyodide.browser.bridge.sources import BridgeRecorder, BridgeSources
 
 __all__ = ["BridgeBrowser"]
@@ -100,6 +101,13 @@ class BridgeBrowser:
     def media_devices(self) -> BridgeMediaDevices:
         """Cameras, microphones, screens."""
         return BridgeMediaDevices(self._reach)
+
+    @property
+    def audio_graph(self) -> BridgeAudioGraph:
+        """Web Audio."""
+        from lk_pyodide.browser.bridge.audio import BridgeAudioGraph  # few need it
+
+        return BridgeAudioGraph(self.bridge)
 
     def open_websocket(self, url: str, handler: WebSocketHandler, /) -> BridgeWebSocket:
         """Open a WebSocket."""

@@ -247,6 +247,14 @@ class BridgeReceiver(Remote):
         level: float | None = await self._ask("getAudioLevel")
         return level
 
+    def set_playout_delay(self, seconds: float, /) -> None:
+        """Hold what comes before it is played."""
+        self._cast("setPlayoutDelay", seconds)
+
+    def on_event(self, event: str, *values: Any) -> None:
+        """It has something to say, which is always the same."""
+        logger.warning("this browser cannot delay what it plays")
+
     def forget(self, *, free: bool = True) -> None:
         """Its place is taken, or its connection closed."""
         self._close(closed_error("receiver"), free=free)

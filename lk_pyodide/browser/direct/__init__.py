@@ -6,6 +6,7 @@ Imported only by :func:`lk_pyodide.browser.current.current`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, cast
 
 from lk_pyodide.browser.api import (
@@ -35,6 +36,7 @@ from lk_pyodide.errors import DeviceUnsupportedError
 if TYPE_CHECKING:
     from lk_pyodide.browser.api_sources import RecorderHandler
     from lk_pyodide.browser.api_views import ViewHandler, Views
+    from lk_pyodide.browser.direct.audio import DirectAudioGraph
     from lk_pyodide.browser.direct.recorder import DirectRecorder
     from lk_pyodide.browser.direct.sources import DirectSources
 
@@ -63,6 +65,13 @@ class DirectBrowser:
     def media_devices(self) -> DirectMediaDevices:
         """Cameras, microphones, screens."""
         return self._media_devices
+
+    @cached_property
+    def audio_graph(self) -> DirectAudioGraph:
+        """Web Audio."""
+        from lk_pyodide.browser.direct.audio import DirectAudioGraph  # few need it
+
+        return DirectAudioGraph()
 
     def open_websocket(self, url: str, handler: WebSocketHandler, /) -> DirectWebSocket:
         """Open a WebSocket."""

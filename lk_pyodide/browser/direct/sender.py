@@ -146,6 +146,17 @@ class DirectReceiver:
         level: Js = getattr(js_source, "audioLevel", None)
         return None if is_nothing(level) else float(level)
 
+    def set_playout_delay(self, seconds: float, /) -> None:
+        """Hold what comes before it is played."""
+        if self._native is None:
+            return
+        if hasattr(self._native, "jitterBufferTarget"):
+            self._native.jitterBufferTarget = seconds * 1000 if seconds else jsnull
+        elif hasattr(self._native, "playoutDelayHint"):  # older Chromium's name
+            self._native.playoutDelayHint = seconds or jsnull
+        else:
+            logger.warning("this browser cannot delay what it plays")
+
     def forget(self) -> None:
         """Hold nothing native any more."""
         self._native = None

@@ -28,8 +28,8 @@ class FakeMediaStreamTrack:
         self.muted = False
         self.content_hint = ""
         self.ready_state = "live"
-        self.audio_level = 0.0
-        """How loud a microphone is, 0 to 1, as a test wants it."""
+        self.audio_level = 0.01
+        """How loud a microphone is, 0 to 1, as a test wants it; 0 is one that is switched off."""
         self.source: FakeMediaStreamTrack | None = None
         """For a received track: what the other side sends at present."""
         self.wrappers: list[FakeTrack] = []
@@ -142,6 +142,7 @@ class FakeMediaDevices:
         devices: what there is.
         failure: DOMException name with which ``get_user_media`` fails, such as ``"NotAllowedError"``; "" is none.
         display_failure: the same for ``get_display_media``.
+        levels: how loud microphones are, 0 to 1, by device.
         asked: the constraints of all calls.
         captured: the native tracks that were given out.
     """
@@ -152,6 +153,7 @@ class FakeMediaDevices:
         self.devices: list[DeviceInfo] = list(DEVICES)
         self.failure = ""
         self.display_failure = ""
+        self.levels: dict[str, float] = {}
         self.asked: list[Mapping[str, Json]] = []
         self.captured: list[FakeMediaStreamTrack] = []
 
@@ -250,7 +252,9 @@ class FakeMediaDevices:
                 group_id=device.group_id,
                 facing_mode=str(_get_ideal(given.get("facingMode")) or ""),
             )
-        return FakeMediaStreamTrack(kind, track_id, device.label, settings)
+        native = FakeMediaStreamTrack(kind, track_id, device.label, settings)
+        native.audio_level = self.levels.get(device.device_id, native.audio_level)
+        return native
 
 
 def _get_ideal(constraint: Json) -> Json:

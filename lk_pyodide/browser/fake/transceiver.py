@@ -86,10 +86,15 @@ class FakeSender:
 
 
 class FakeReceiver:
-    """A receiver."""
+    """A receiver.
+
+    Attributes:
+        playout_delay: seconds for which it holds what comes; None leaves it to the browser.
+    """
 
     def __init__(self, transceiver: Transceiver) -> None:
         self._transceiver: Transceiver | None = transceiver
+        self.playout_delay: float | None = None
         self._heard = 0  # the number of the packet that was heard last
 
     async def get_stats(self) -> Sequence[Mapping[str, Json]]:
@@ -106,6 +111,10 @@ class FakeReceiver:
         self._heard = packet
         source = None if remote is None or remote.kind == "video" else remote.source
         return None if source is None else source.audio_level
+
+    def set_playout_delay(self, seconds: float, /) -> None:
+        """Hold what comes before it is played."""
+        self.playout_delay = seconds
 
     def forget(self) -> None:
         """The connection is closed."""
