@@ -110,11 +110,14 @@ class LocalPublisher:
         self._me._publications[info.sid] = publication
         track._on_mute_changed = lambda: self._mute_changed(publication)
         track._on_ended = lambda: self._on_ended(publication)
+        track._on_reopened = lambda: self._room.local_track_reopened(track)
         if track.muted != plan.request.muted:
             self._mute_changed(publication)
         self._room.local_track_published(publication, track)
         self._tell_subscribed(publication)
         self._limit_late(publication)
+        if track._media.ready_state == "ended":  # before anybody listened
+            self._on_ended(publication)
         return publication
 
     def subscribed(self, sid: str) -> None:
@@ -275,7 +278,7 @@ class LocalPublisher:
             self._let_go(publication.track, stop_tracks)
 
     def _let_go(self, track: LocalTrack, stop: bool | None) -> None:
-        track._on_mute_changed = track._on_ended = None
+        track._on_mute_changed = track._on_ended = track._on_reopened = None
         wanted = self._room.options.stop_local_track_on_unpublish if stop is None else stop
         if track.is_user_provided:
             track._release()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable
+from weakref import WeakSet
 
 from lk_pyodide import events as ev
 from lk_pyodide.browser.api import MediaElement
@@ -28,6 +29,7 @@ class Playback:
     def __init__(self, room: RoomContext) -> None:
         self._room = room
         self._blocked: set[str] = set()
+        self._silent: dict[str, WeakSet[object]] = {"audio": WeakSet(), "video": WeakSet()}
         self._speaker = ""
         self._switching = asyncio.Lock()
         self._tasks = TaskSet()
@@ -46,15 +48,21 @@ class Playback:
 
         async def settled() -> None:
             results = await asyncio.gather(*started, return_exceptions=True)
-            errors = [result for result in results if isinstance(result, BrowserError)]
+            errors = [result for result in results if isinstance(result, BrowserError) and not _is_over(result)]
             if errors:
                 raise errors[0]
-            self.playback_changed(kind, True)
+            self._silent[kind].clear()
+            self._tell(kind, True)
 
         return self._tasks.spawn(settled())
 
-    def playback_changed(self, kind: str, allowed: bool) -> None:
-        """An element played, or was not allowed to."""
+    def playback_changed(self, kind: str, allowed: bool, who: object) -> None:
+        """An element plays, or was not allowed to: one that plays does not speak for one that had to stop."""
+        silent = self._silent[kind]
+        (silent.discard if allowed else silent.add)(who)
+        self._tell(kind, not silent)
+
+    def _tell(self, kind: str, allowed: bool) -> None:
         if allowed == self.allows(kind):
             return
         (self._blocked.discard if allowed else self._blocked.add)(kind)
@@ -103,6 +111,13 @@ class Playback:
     def ended(self) -> None:
         """We left: the next room's elements will tell anew."""
         self._blocked.clear()
+        for silent in self._silent.values():
+            silent.clear()
+
+
+def _is_over(error: BrowserError) -> bool:
+    """Whether the element was closed meanwhile."""
+    return error.name == "AbortError"
 
 
 async def _play_at(element: MediaElement, speaker: str) -> None:

@@ -23,13 +23,14 @@ LAYERS: tuple[tuple[frozenset[str], ...], ...] = (
     (
         frozenset(
             {"ports", "track", "local_track", "publication", "participant", "local_participant", "devices"}
-            | {"local_capture", "local_data", "local_permissions", "local_profile", "local_publishing", "places"}
+            | {"local_capture", "local_data", "local_devices", "local_permissions", "local_profile", "local_publishing"}
+            | {"places"}
             | {"data_track", "local_data_tracks", "remote_data_tracks"}
             | {"incoming_streams", "outgoing_streams", "stream_sources", "rpc", "frames", "e2ee", "token_source"}
         ),
     ),
     (frozenset({"events", "room_event"}),),
-    (frozenset({"jupyter", "playback", "room_context", "room_data", "room_updates"}),),
+    (frozenset({"device_watch", "jupyter", "playback", "room_context", "room_data", "room_updates"}),),
     (frozenset({"room"}),),
     (frozenset({"__init__", "__main__", "conversation", "testing", "local", "ui"}),),
 )

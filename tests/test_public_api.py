@@ -29,8 +29,8 @@ MODULES = [
 INTERNAL = {
     f"lk_pyodide.{name}"
     for name in (
-        "jupyter local_capture local_data local_data_tracks local_permissions local_profile local_publishing places "
-        "playback ports remote_data_tracks room_context room_data room_updates stream_sources"
+        "device_watch jupyter local_capture local_data local_data_tracks local_devices local_permissions local_profile "
+        "local_publishing places playback ports remote_data_tracks room_context room_data room_updates stream_sources"
     ).split()
 }
 """Modules that users have no business with."""
@@ -49,10 +49,11 @@ CONTRACT = {
         TextStreamWriter ByteStreamReader ByteStreamWriter TextStreamInfo ByteStreamInfo DataStreamError
         DataStreamErrorReason DataStreamOptions ChatMessage Transcription TranscriptionSegment SipDTMF
         PublishDTMFError PublishTranscriptionError Chat Transcripts LocalDataTrack RemoteDataTrack DataTrackStream
-        DataTrackFrame DataTrackInfo DeferrableMap PublishDataTrackError PushFrameError SubscribeDataTrackError""",
+        DataTrackFrame DataTrackInfo DeferrableMap PublishDataTrackError PushFrameError SubscribeDataTrackError
+        DevicePermission FacingMode facing_mode_from_local_track facing_mode_from_device_label""",
     "Room": """on once off wait_for events connect disconnect prepare_connection name state connection_state isconnected
         sid get_sid metadata local_participant remote_participants get_local_devices get_active_device
-        switch_active_device can_playback_audio
+        get_permission_state switch_active_device can_playback_audio
         can_playback_video start_audio start_video get_participant_by_identity active_speakers num_participants
         num_publishers is_recording server_info __aenter__ __aexit__ register_text_stream_handler
         unregister_text_stream_handler register_byte_stream_handler unregister_byte_stream_handler""",
@@ -74,7 +75,7 @@ CONTRACT = {
     "Participant": """identity sid name metadata attributes kind permissions track_publications get_track_publication
         is_camera_enabled is_microphone_enabled is_screen_share_enabled is_speaking audio_level connection_quality""",
     "Track": "attach detach sid kind source name muted media_stream_track attached_elements",
-    "LocalTrack": "mute unmute stop get_rtc_stats_report dimensions set_device_id device_id",
+    "LocalTrack": "mute unmute stop get_rtc_stats_report dimensions set_device_id device_id get_device_id",
     "TrackPublication": "sid name kind source muted mime_type simulcasted dimensions track",
     "RemoteTrackPublication": """set_subscribed subscribed track set_enabled set_video_quality set_video_dimensions
         set_video_fps set_priority""",
@@ -91,7 +92,8 @@ VISIBLE = {
     "Transcripts": "close segments send",
     "EventSource": "on once off wait_for events",
     "Room": """active_speakers can_playback_audio can_playback_video connect connection_state disconnect
-        get_active_device get_local_devices get_participant_by_identity get_sid is_recording isconnected
+        get_active_device get_local_devices get_participant_by_identity get_permission_state get_sid is_recording
+        isconnected
         local_participant metadata name num_participants num_publishers options prepare_connection
         register_byte_stream_handler register_text_stream_handler remote_participants server_info sid signal_rtt
         start_audio start_video state switch_active_device unregister_byte_stream_handler
@@ -101,7 +103,8 @@ VISIBLE = {
         is_screen_share_enabled is_speaking joined_at kind last_spoke_at metadata name permissions sid state
         track_publications""",
     "Publishing": "audio_track_publications video_track_publications",
-    "LocalParticipant": """create_tracks edit_chat_message enable_camera_and_microphone perform_rpc publish_data
+    "LocalParticipant": """create_tracks edit_chat_message enable_camera_and_microphone last_camera_error
+        last_microphone_error perform_rpc publish_data
         publish_data_track publish_dtmf publish_track publish_transcription register_rpc_method send_bytes
         send_chat_message send_file send_text set_attributes set_camera_enabled set_metadata set_microphone_enabled
         set_name set_screen_share_enabled set_track_subscription_permissions
@@ -118,7 +121,8 @@ VISIBLE = {
         permission_status set_video_dimensions set_video_fps set_video_quality subscribed subscription_status
         video_quality video_track""",
     "Track": "attach attached_elements detach is_muted kind media_stream_track muted name sid source",
-    "LocalTrack": "device_id dimensions get_rtc_stats_report is_user_provided mute set_device_id stop unmute",
+    "LocalTrack": """device_id dimensions get_device_id get_rtc_stats_report is_user_provided mute set_device_id stop
+        unmute""",
     "LocalAudioTrack": "",
     "LocalVideoTrack": "",
     "RemoteTrack": "get_rtc_stats_report stream_state",
@@ -214,7 +218,7 @@ def test_what_a_module_lists_the_package_has(name: str) -> None:
 FOR_OUR_OWN_USE = {
     # module → what it defines without an underscore and does not list
     "lk_pyodide.data_track": {"FrameBuffer", "LocalDataTrackOwner", "RemoteDataTrackOwner"},
-    "lk_pyodide.devices": {"get_local_devices", "start_screen_capture"},
+    "lk_pyodide.devices": {"get_local_devices", "get_permission_state", "is_missing", "start_screen_capture"},
     "lk_pyodide.incoming_streams": {"IncomingStreams", "StreamReader", "Topics"},
     "lk_pyodide.local_track": {"wrap"},
     "lk_pyodide.logging": {"Tally"},

@@ -21,10 +21,11 @@ from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, TypeAlias
 
-from lk_pyodide.types import DeviceInfo
+from lk_pyodide.types import DeviceInfo, DevicePermission
 
 Json: TypeAlias = "str | int | float | bool | None | Sequence[Json] | Mapping[str, Json]"
 MediaKind: TypeAlias = Literal["audio", "video"]
+DeviceName: TypeAlias = Literal["camera", "microphone"]
 SdpType: TypeAlias = Literal["offer", "answer", "rollback"]
 
 
@@ -387,6 +388,9 @@ class MediaDevices(Protocol):
         ...
 
     async def enumerate_devices(self) -> Sequence[DeviceInfo]: ...
+    async def query_permission(self, name: DeviceName, /) -> DevicePermission:
+        """Tell whether the page may open such a device. Never raises: some browsers do not know the question."""
+        ...
 
 
 class MediaElementHandler(Protocol):

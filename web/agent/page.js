@@ -28,7 +28,7 @@ export function describePage() {
 export class Page {
   static calls = [
     "openSocket", "openConnection", "openElement", "watch", "getUserMedia", "getDisplayMedia", "callOffDisplayMedia",
-    "enumerateDevices", "countObjects",
+    "enumerateDevices", "queryPermission", "countObjects",
   ]; // prettier-ignore
   id = 0;
   session = null;
@@ -65,6 +65,10 @@ export class Page {
 
   enumerateDevices() {
     return media.enumerateDevices();
+  }
+
+  queryPermission(name) {
+    return media.queryPermission(name);
   }
 
   /** For tests: what Python has here. */

@@ -6,12 +6,12 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
-from lk_pyodide.browser.api import Json, MediaKind, MediaTrack, MediaTrackHandler, TrackSettings
+from lk_pyodide.browser.api import DeviceName, Json, MediaKind, MediaTrack, MediaTrackHandler, TrackSettings
 from lk_pyodide.browser.bridge.protocol import Bridge, Remote, answered, to_error
 from lk_pyodide.browser.guard import Handover, closed_error
 from lk_pyodide.browser.snapshots import TrackSnapshot
 from lk_pyodide.errors import MediaDeviceError, UsageError
-from lk_pyodide.types import DeviceInfo
+from lk_pyodide.types import DeviceInfo, DevicePermission
 
 
 class BridgeTrack(TrackSnapshot, Remote):
@@ -116,6 +116,11 @@ class BridgeMediaDevices:
         bridge = await self._reach()
         found = await answered(bridge.start(0, "enumerateDevices", kind=MediaDeviceError))
         return [DeviceInfo(*item) for item in found]
+
+    async def query_permission(self, name: DeviceName, /) -> DevicePermission:
+        """Tell whether the page may open such a device."""
+        bridge = await self._reach()
+        return DevicePermission(await answered(bridge.start(0, "queryPermission", name)))
 
 
 def _acquire(bridge: Bridge, method: str, constraints: Mapping[str, Json]) -> Handover[Sequence[MediaTrack]]:

@@ -6,11 +6,11 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from lk_pyodide.browser.api import Json, MediaKind, MediaTrack, MediaTrackHandler, TrackSettings
+from lk_pyodide.browser.api import DeviceName, Json, MediaKind, MediaTrack, MediaTrackHandler, TrackSettings
 from lk_pyodide.browser.guard import Handover, call
 from lk_pyodide.browser.snapshots import TrackSnapshot
 from lk_pyodide.errors import MediaDeviceError, UsageError
-from lk_pyodide.types import DeviceInfo
+from lk_pyodide.types import DeviceInfo, DevicePermission
 
 if TYPE_CHECKING:
     from lk_pyodide.browser.fake import FakeBrowser
@@ -144,6 +144,7 @@ class FakeMediaDevices:
         display_failure: the same for ``get_display_media``.
         asked: the constraints of all calls.
         captured: the native tracks that were given out.
+        permission: what is told of camera and microphone.
     """
 
     def __init__(self, browser: FakeBrowser) -> None:
@@ -154,6 +155,7 @@ class FakeMediaDevices:
         self.display_failure = ""
         self.asked: list[Mapping[str, Json]] = []
         self.captured: list[FakeMediaStreamTrack] = []
+        self.permission = DevicePermission.GRANTED
 
     async def get_user_media(self, constraints: Mapping[str, Json], /) -> Sequence[MediaTrack]:
         """Ask for camera and microphone."""
@@ -167,6 +169,11 @@ class FakeMediaDevices:
         """List the devices."""
         await asyncio.sleep(0)
         return tuple(self.devices)
+
+    async def query_permission(self, name: DeviceName, /) -> DevicePermission:
+        """Tell whether the page may open such a device."""
+        await asyncio.sleep(0)
+        return self.permission
 
     def hold(self) -> None:
         """The user thinks about it: no question is answered before :meth:`release`."""
