@@ -72,7 +72,7 @@ class LocalTrack(Track):
             self._muted = True
             self._media.set_enabled(False)
             if self._stop_on_mute:
-                self._media.stop()
+                self._media.end()
             self._mute_changed()
         return self._tasks.spawn(self._settled())
 
@@ -176,7 +176,7 @@ class LocalTrack(Track):
         self._media.stop()
         await self._reopen()
         if self._muted and self._stop_on_mute:  # muted meanwhile
-            self._media.stop()
+            self._media.end()
 
     async def _restore(self) -> None:
         """Go on after a restart that failed; a device that cannot be had any more mutes the track."""
@@ -206,7 +206,9 @@ class LocalTrack(Track):
         except BaseException:
             media.stop()
             raise
+        former = self._media
         self._replace_media(media)
+        former.stop()  # one that ended by itself is still held
         media.set_enabled(not self._muted)
         if self._on_reopened is not None:
             self._on_reopened()

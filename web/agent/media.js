@@ -25,7 +25,7 @@ function readSettings(native) {
 
 /** A MediaStreamTrack. */
 export class Track {
-  static calls = ["setEnabled", "setContentHint", "stop"];
+  static calls = ["setEnabled", "setContentHint", "end", "stop"];
   #session;
   #listeners = new Listeners();
   #isOwn;
@@ -50,6 +50,11 @@ export class Track {
 
   setContentHint(hint) {
     this.native.contentHint = hint;
+  }
+
+  /** Let the device go, but not the track: a connection may still get it. */
+  end() {
+    this.native.stop();
   }
 
   stop() {

@@ -53,6 +53,11 @@ class BridgeTrack(TrackSnapshot, Remote):
         """Tell the encoder what the track shows."""
         self._cast("setContentHint", hint)
 
+    def end(self) -> None:
+        """End the track, and know it still."""
+        self._cast("end")
+        self._state = "ended"
+
     def stop(self) -> None:
         """End the track."""
         self._cast("stop")
@@ -67,9 +72,10 @@ class BridgeTrack(TrackSnapshot, Remote):
 
     def on_event(self, event: str, *values: Any) -> None:
         """Something happened to the track."""
-        self._settings = TrackSettings(**values[0])
-        if event == "ended":
+        if event == "ended":  # then it does not tell its settings any more
             self._state = "ended"
+        else:
+            self._settings = TrackSettings(**values[0])
         handler = self._handler
         if handler is None:
             return

@@ -30,7 +30,7 @@ class DirectTrack(TrackSnapshot):
     @property
     def settings(self) -> TrackSettings:
         """What the browser really does. No event tells of a change, so it is asked."""
-        if self._native is not None:
+        if self._native is not None and self._state == "live":
             self._settings = _read_settings(self._native)
         return self._settings
 
@@ -55,11 +55,16 @@ class DirectTrack(TrackSnapshot):
         if self._native is not None:
             self._native.contentHint = hint
 
-    def stop(self) -> None:
-        """End the track."""
+    def end(self) -> None:
+        """End the track, and know it still."""
+        _ = self.settings  # as it was: one that has ended does not tell
         if self._native is not None:
             self._native.stop()
         self._state = "ended"
+
+    def stop(self) -> None:
+        """End the track."""
+        self.end()
         self.close()
 
     def close(self) -> None:

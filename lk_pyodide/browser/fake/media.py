@@ -99,11 +99,15 @@ class FakeTrack(TrackSnapshot):
         if self._native is not None:
             self._native.content_hint = hint
 
-    def stop(self) -> None:
-        """End the track."""
+    def end(self) -> None:
+        """End the track, and know it still."""
         if self._native is not None:
             self._native.ready_state = "ended"
         self._state = "ended"
+
+    def stop(self) -> None:
+        """End the track."""
+        self.end()
         self.close()
 
     def close(self) -> None:
@@ -177,7 +181,7 @@ class FakeMediaDevices:
 
     def hold(self) -> None:
         """The user thinks about it: no question is answered before :meth:`release`."""
-        self._held = []
+        self._held = [] if self._held is None else self._held
 
     def release(self) -> None:
         """Answer what was held."""
