@@ -173,7 +173,7 @@ class LocalTrack(Track):
 
     async def _restart(self) -> None:
         """Let the device go, then open what the constraints say now: some browsers open no two at a time."""
-        self._media.stop()
+        self._media.end()
         await self._reopen()
         if self._muted and self._stop_on_mute:  # muted meanwhile
             self._media.end()

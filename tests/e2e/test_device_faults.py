@@ -34,13 +34,15 @@ async def test_a_permission_that_is_taken_back(chromium_python: PythonPage, room
     await run.reached("live")
     session = await page.playwright.context.new_cdp_session(page.playwright)
     parts = urlsplit(page.playwright.url)
+    target = await session.send("Target.getTargetInfo")
+    where = {"browserContextId": target["targetInfo"]["browserContextId"]}
     try:
         for name in ("camera", "microphone"):
             request = {"permission": {"name": name}, "setting": "denied", "origin": f"{parts.scheme}://{parts.netloc}"}
-            await session.send("Browser.setPermission", request)
+            await session.send("Browser.setPermission", {**request, **where})
         told = await run.result()
     finally:
-        await session.send("Browser.resetPermissions")
+        await session.send("Browser.resetPermissions", where)
         await session.detach()
     assert sorted(told) == [["PermissionDenied", "audioinput"], ["PermissionDenied", "videoinput"]]
 

@@ -26,7 +26,7 @@ _STAND_IN = """(() => {
     asked: 0,
     given: [],
     live: () => stand.given.filter(({readyState}) => readyState === "live").map(({kind}) => kind).sort().join(" "),
-    unplug(track) { track.stop(); track.dispatchEvent(new Event("ended")); },
+    unplug(track) { track.dispatchEvent(new Event("ended")); track.stop(); }, // Firefox tells one that has stopped nothing
     change(listed) { stand.listed = listed; devices.dispatchEvent(new Event("devicechange")); },
     end() { delete devices.getUserMedia; delete devices.enumerateDevices; },
   };
