@@ -29,14 +29,16 @@ _DRIVE = """addEventListener("load", async () => {
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
 
 
-async def _said(page: Page, what: str, timeout: float = 60) -> dict[str, Any]:
+async def _said(page: Page, what: str, timeout: float = 100) -> dict[str, Any]:
     """Wait until the page has said something; the details."""
     try:
         async with asyncio.timeout(timeout):
             while True:
                 for line in page.console:
                     _, mark, text = line.partition(playback.MARK)
-                    if mark and (found := json.loads(text))["what"] == what:
+                    found = json.loads(text) if mark else {"what": ""}
+                    assert found["what"] != "failed", found["details"]
+                    if found["what"] == what:
                         return dict(found)
                 await asyncio.sleep(0.05)
     except TimeoutError:

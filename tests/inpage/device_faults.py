@@ -16,7 +16,8 @@ from tests.inpage import steps
 if TYPE_CHECKING:
     from lk_pyodide.browser.ffi import Js
 
-# Nobody can unplug the devices of a test machine. What the page is told then is what it is told here.
+# Nobody can unplug the devices of a test machine. What the page is told then is what it is told here; by hand, as in
+# Firefox no event reaches the listeners of a track but those that it makes itself.
 _STAND_IN = """(() => {
   const devices = navigator.mediaDevices;
   const {getUserMedia, enumerateDevices} = devices;
@@ -26,7 +27,7 @@ _STAND_IN = """(() => {
     asked: 0,
     given: [],
     live: () => stand.given.filter(({readyState}) => readyState === "live").map(({kind}) => kind).sort().join(" "),
-    unplug(track) { track.dispatchEvent(new Event("ended")); track.stop(); }, // Firefox tells one that has stopped nothing
+    unplug(track) { track.stop(); track.ended({type: "ended"}); },
     change(listed) { stand.listed = listed; devices.dispatchEvent(new Event("devicechange")); },
     end() { delete devices.getUserMedia; delete devices.enumerateDevices; },
   };
@@ -34,7 +35,11 @@ _STAND_IN = """(() => {
     stand.asked += 1;
     if (stand.refuse) throw new DOMException("refused by the test", stand.refuse);
     const stream = await getUserMedia.call(devices, constraints);
-    stand.given.push(...stream.getTracks());
+    for (const track of stream.getTracks()) {
+      stand.given.push(track);
+      track.addEventListener = (type, listener) => { track[type] = listener; };
+      track.removeEventListener = () => {};
+    }
     return stream;
   };
   devices.enumerateDevices = async () => stand.listed ? JSON.parse(stand.listed) : enumerateDevices.call(devices);

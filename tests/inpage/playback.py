@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import traceback
 from collections.abc import Callable
 from typing import Any
 
@@ -30,6 +31,14 @@ async def speak(*, url: str, tokens: list[str]) -> None:
 
 async def listen(*, url: str, token: str) -> None:
     """Join them, untouched; try to start the sound without a click, then with one on ``#start``."""
+    try:
+        await _listen(url, token)
+    except Exception:
+        print(MARK + json.dumps({"what": "failed", "details": traceback.format_exc()}))
+        raise
+
+
+async def _listen(url: str, token: str) -> None:
     from lk_pyodide.browser.ffi import Listeners, js  # where there is JavaScript
 
     room, told = Room(), list[list[Any]]()
@@ -55,8 +64,8 @@ async def listen(*, url: str, token: str) -> None:
     listeners = Listeners()
     listeners.add(js_button, start, "click")
     await room.connect(url, token)
-    await _until(lambda: len(tracks) == 4)
-    await _until(lambda: _all_tried(room, tracks))
+    await _until(lambda: len(tracks) == 4, lambda: f"{tracks}")
+    await _until(lambda: _all_tried(room, tracks), lambda: f"{[(t, _element(t).paused) for t in tracks]} {told}")
     _say("blocked", told, room, tracks)
     told.clear()
     refused = [await _outcome(room.start_audio()), await _outcome(room.start_video())]
@@ -108,9 +117,12 @@ async def _heard(track: RemoteTrack) -> float:
     return float(found)
 
 
-async def _until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(30):
-        while True:
-            if condition():
-                return
-            await asyncio.sleep(0.02)
+async def _until(condition: Callable[[], object], state: Callable[[], str] = str) -> None:
+    try:
+        async with asyncio.timeout(30):
+            while True:
+                if condition():
+                    return
+                await asyncio.sleep(0.02)
+    except TimeoutError:
+        raise AssertionError(state()) from None
