@@ -115,8 +115,8 @@ async def lose(*, url: str, token: str) -> dict[str, Any]:
             await _until(lambda: len(failed) == 5, "it is told that the sound cannot go on")
             assert microphone.muted and js_stand.live() == "video" and me.last_microphone_error is not None
             js_stand.refuse = ""
-            await me.set_microphone_enabled(True)
-            assert me.is_microphone_enabled and js_stand.live() == "audio video"
+            again = await me.set_microphone_enabled(True)
+            assert again is not None and not again.muted and js_stand.live() == "audio video"
 
             await _prefer_another(room, js_stand, microphone)
         assert js_stand.live() == ""
