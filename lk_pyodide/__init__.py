@@ -21,6 +21,8 @@ from lk_pyodide.devices import (
     create_local_screen_tracks,
     create_local_tracks,
     create_local_video_track,
+    facing_mode_from_device_label,
+    facing_mode_from_local_track,
 )
 from lk_pyodide.emitter import Event, EventSource, EventStream
 from lk_pyodide.errors import *  # noqa: F403
@@ -103,6 +105,8 @@ __all__ = [
     "create_local_screen_tracks",
     "create_local_tracks",
     "create_local_video_track",
+    "facing_mode_from_device_label",
+    "facing_mode_from_local_track",
     "get_empty_audio_stream_track",
     "get_empty_video_stream_track",
     "get_logger",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from lk_pyodide import local_profile as profile
 from lk_pyodide import outgoing_streams as outgoing
@@ -34,9 +35,11 @@ from lk_pyodide.types import (
     ChatMessage,
     ParticipantTrackPermission,
     TextStreamInfo,
-    TrackSource,
     Transcription,
 )
+
+if TYPE_CHECKING:
+    from lk_pyodide.local_devices import LocalDevices
 
 __all__ = ["LocalParticipant"]
 
@@ -50,7 +53,9 @@ class LocalParticipant(Publishing[LocalTrackPublication]):
         super().__init__(room, info)
         self._tasks = TaskSet()
         self._streams = OutgoingStreams(room, lambda: self._info)
-        self._publisher = LocalPublisher(room, self, self._track_ended, self._tasks, self._streams)
+        self._publisher = LocalPublisher(
+            room, self, lambda ended: self._devices.ended(ended), self._tasks, self._streams
+        )
         self._capture = LocalCapture(room, self, self._publisher, self._tasks)
         self._profile = profile.LocalProfile(room, self)
         self._data = LocalData(room, self, lambda: self._info)
@@ -121,6 +126,16 @@ class LocalParticipant(Publishing[LocalTrackPublication]):
             MediaDeviceError: the user said no.
         """
         return self._capture.set_screen_share(enabled, capture_options, publish_options)
+
+    @property
+    def last_camera_error(self) -> Exception | None:
+        """Why the camera could not be used when it was last wanted; None when it could."""
+        return self._capture.errors.get("videoinput")
+
+    @property
+    def last_microphone_error(self) -> Exception | None:
+        """Why the microphone could not be used when it was last wanted; None when it could."""
+        return self._capture.errors.get("audioinput")
 
     async def create_tracks(
         self, *, audio: bool | AudioCaptureOptions = False, video: bool | VideoCaptureOptions = False
@@ -487,6 +502,12 @@ class LocalParticipant(Publishing[LocalTrackPublication]):
 
     # -- from the room --
 
+    @functools.cached_property
+    def _devices(self) -> LocalDevices:
+        from lk_pyodide.local_devices import LocalDevices  # not before there is a device
+
+        return LocalDevices(self._room, self._capture, self._tasks)
+
     async def _switch_device(self, kind: str, device_id: str, *, exact: bool) -> bool:
         return await self._capture.switch_device(kind, device_id, exact=exact)
 
@@ -506,12 +527,6 @@ class LocalParticipant(Publishing[LocalTrackPublication]):
         publication = self._publications.get(sid)
         if publication is not None:
             self._tasks.spawn(self._publisher.unpublish(publication))
-
-    def _track_ended(self, publication: LocalTrackPublication) -> None:
-        if publication.source in (TrackSource.SCREENSHARE, TrackSource.SCREENSHARE_AUDIO):
-            self._capture.stop_screen_share()
-        elif not publication.muted:
-            publication.mute()
 
     def _interrupted(self) -> None:
         """The connection broke."""

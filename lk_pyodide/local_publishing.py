@@ -122,6 +122,7 @@ class LocalPublisher:
         track._meter = self._room
         track._on_mute_changed = lambda: self._mute_changed(publication)
         track._on_ended = lambda: self._on_ended(publication)
+        track._on_reopened = lambda: self._room.local_track_reopened(track)
         if track.muted != plan.request.muted:
             self._mute_changed(publication)
         self._room.local_track_published(publication, track)
@@ -130,6 +131,8 @@ class LocalPublisher:
         self._tell_subscribed(publication)
         self._limit_late(publication)
         self._listen(publication)
+        if track._media.ready_state == "ended":  # before anybody listened
+            self._on_ended(publication)
         return publication
 
     def _listen(self, publication: LocalTrackPublication) -> None:
@@ -304,7 +307,7 @@ class LocalPublisher:
             self._let_go(publication.track, stop_tracks)
 
     def _let_go(self, track: LocalTrack, stop: bool | None) -> None:
-        track._on_mute_changed = track._on_ended = track._meter = None
+        track._on_mute_changed = track._on_ended = track._on_reopened = track._meter = None
         microphone = self._microphones.pop(track, None)
         if microphone is not None:
             microphone._media_gone()

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from lk_pyodide.browser.api import Browser, Json, MediaTrack, Sender
+from lk_pyodide.core.capture import DEFAULT, device_constraint
 from lk_pyodide.errors import BrowserError, MediaDeviceError, TrackInvalidError
 from lk_pyodide.logging import get_logger
 from lk_pyodide.session.tasks import TaskSet
@@ -51,6 +52,7 @@ class LocalTrack(Track):
         self._tasks = TaskSet()
         self._on_mute_changed: Callable[[], None] | None = None
         self._on_ended: Callable[[], None] | None = None
+        self._on_reopened: Callable[[], None] | None = None
         self._is_device = constraints is not None and source in (TrackSource.CAMERA, TrackSource.MICROPHONE)
         self._stop_on_mute = self._is_device and source == TrackSource.CAMERA
         self._stopped = False
@@ -113,21 +115,39 @@ class LocalTrack(Track):
             raise TrackInvalidError("the track was not opened from a camera or a microphone here")
         async with self._change:
             former = self._constraints
-            self._constraints = {**(former or {}), "deviceId": {"exact" if exact else "ideal": device_id}}
+            self._constraints = {**(former or {}), "deviceId": device_constraint(device_id, exact=exact)}
             if self._is_off:
                 return True
             try:
                 await self._restart()
             except BaseException:
                 self._constraints = former
-                await self._restore()
+                if not self._stopped:
+                    await self._restore()
                 raise
-            return self.device_id == device_id
+            return device_id in (DEFAULT, self.device_id)
 
     @property
     def device_id(self) -> str:
         """Which device it comes from, as far as the browser tells; empty for a screen."""
         return self._media.settings.device_id
+
+    async def get_device_id(self) -> str | None:
+        """Which device it comes from; where :attr:`device_id` is ``default``, the one that it stands for.
+
+        Returns:
+            The id; None where the browser does not tell, and for a screen.
+        """
+        from lk_pyodide.core.devices import real_id  # few ask
+
+        kind, settings = f"{self._media.kind}input", self._media.settings
+        devices = await self._browser.media_devices.enumerate_devices()
+        return real_id(devices, kind, settings.device_id, settings.group_id) or None
+
+    @property
+    def _is_chosen(self) -> bool:
+        """Whether somebody wanted this device, and not whichever the system prefers."""
+        return (self._constraints or {}).get("deviceId") != device_constraint(None)
 
     @property
     def _is_off(self) -> bool:
@@ -161,7 +181,7 @@ class LocalTrack(Track):
     def _let_device_go(self) -> None:
         for follower in tuple(self._followers):  # whoever has a clone holds the device, too
             follower._media_changed(None)
-        self._media.stop()
+        self._media.end()
 
     async def _restore(self) -> None:
         """Go on after a restart that failed; a device that cannot be had any more mutes the track."""
@@ -169,8 +189,14 @@ class LocalTrack(Track):
             await self._restart()
         except BrowserError as error:
             _log.warning("the former device cannot be opened again: %s", error)
-            if self._on_ended is not None:
-                self._on_ended()
+            self.mute()
+
+    async def _open_default(self) -> None:
+        """Go on with the device that the system prefers, after its own has ended."""
+        async with self._change:
+            if not self._muted and not self._stopped and self._is_off:
+                self._constraints = {**(self._constraints or {}), "deviceId": device_constraint(None)}
+                await self._reopen()
 
     async def _reopen(self) -> None:
         media = await self._open()
@@ -185,8 +211,12 @@ class LocalTrack(Track):
         except BaseException:
             media.stop()
             raise
+        former = self._media
         self._replace_media(media)
+        former.stop()  # one that ended by itself is still held
         media.set_enabled(not self._muted)
+        if self._on_reopened is not None:
+            self._on_reopened()
 
     async def _open(self) -> MediaTrack:
         constraints: dict[str, Json] = {self._media.kind: dict(self._constraints or {})}

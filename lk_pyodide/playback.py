@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
+from weakref import WeakSet
 
 from lk_pyodide import events as ev
 from lk_pyodide.browser.api import MediaElement
@@ -34,6 +35,7 @@ class Playback:
     def __init__(self, room: RoomContext) -> None:
         self._room = room
         self._blocked: set[str] = set()
+        self._silent: dict[str, WeakSet[object]] = {"audio": WeakSet(), "video": WeakSet()}
         self._speaker = room.options.audio_output or ""
         self._switching = asyncio.Lock()
         self._tasks = TaskSet()
@@ -54,17 +56,21 @@ class Playback:
 
         async def settled() -> None:
             results = await asyncio.gather(*started, return_exceptions=True)
-            errors = [result for result in results if isinstance(result, BrowserError)]
+            errors = [result for result in results if isinstance(result, BrowserError) and not _is_over(result)]
             if errors:
                 raise errors[0]
+            self._silent[kind].clear()
             self._told(kind, True)
 
         return self._tasks.spawn(settled())
 
-    def playback_changed(self, kind: str, allowed: bool) -> None:
-        """An element played, or was not allowed to."""
-        if kind == "video" or self._mix is None:  # of a mix they are silent, which is always allowed
-            self._told(kind, allowed)
+    def playback_changed(self, kind: str, allowed: bool, who: object) -> None:
+        """An element plays, or was not allowed to: one that plays does not speak for one that had to stop."""
+        if kind == "audio" and self._mix is not None:
+            return  # of a mix they are silent, which is always allowed
+        silent = self._silent[kind]
+        (silent.discard if allowed else silent.add)(who)
+        self._told(kind, not silent)
 
     def _told(self, kind: str, allowed: bool) -> None:
         if allowed == self.allows(kind):
@@ -182,6 +188,13 @@ class Playback:
     def ended(self) -> None:
         """We left: the next room's elements will tell anew."""
         self._blocked.clear()
+        for silent in self._silent.values():
+            silent.clear()
+
+
+def _is_over(error: BrowserError) -> bool:
+    """Whether the element was closed meanwhile."""
+    return error.name == "AbortError"
 
 
 async def _play_at(element: MediaElement, speaker: str) -> None:

@@ -34,6 +34,7 @@ from lk_pyodide.types import ChatMessage, ConnectErrorReason, ConnectionState, D
 
 if TYPE_CHECKING:
     from lk_pyodide.bitrates import Bitrates
+    from lk_pyodide.device_watch import DeviceWatch
     from lk_pyodide.session.session import Session
     from lk_pyodide.track import Track
 
@@ -76,6 +77,7 @@ class RoomContext:
         self.connection: Session | None = None
         self.token_source: TokenSource | None = None
         self.active_devices = _first_devices(options)
+        self.device_watch: DeviceWatch | None = None
         self._browser = browser
 
     # -- for the room --
@@ -208,9 +210,7 @@ class RoomContext:
     def local_track_published(self, publication: LocalTrackPublication, track: LocalTrack) -> None:
         """We publish a track."""
         self.emit(ev.LocalTrackPublished(publication, track))
-        for kind, source in SOURCES.items():
-            if track.source == source and track.device_id:
-                self.device_changed(kind, track.device_id)
+        self.local_track_reopened(track)
 
     def local_track_republished(self, publication: LocalTrackPublication, track: LocalTrack, previous_sid: str) -> None:
         """We publish a track again."""
@@ -268,6 +268,14 @@ class RoomContext:
         """A device could not be used."""
         self.emit(ev.MediaDevicesError(error, kind))
 
+    def local_track_reopened(self, track: LocalTrack) -> None:
+        """The device of a published track was opened, perhaps another one."""
+        for kind, source in SOURCES.items():
+            if track.source == source and track.device_id:
+                self.device_changed(kind, track.device_id)
+                if self.device_watch is not None:
+                    self.device_watch.look()
+
     def device_changed(self, kind: str, device_id: str) -> None:
         """A device is in use now."""
         if self.active_devices[kind] != device_id:
@@ -288,6 +296,8 @@ class RoomContext:
     def on_device_change(self) -> None:
         """A device came or went."""
         self.emit(ev.MediaDevicesChanged())
+        if self.device_watch is not None:
+            self.device_watch.changed()
 
 
 def _adaptive_stream(options: RoomOptions) -> AdaptiveStreamSettings | None:

@@ -244,11 +244,11 @@ class _ElementEvents:
 
     def on_playing(self) -> None:
         if self._track._playback is not None:
-            self._track._playback.playback_changed(self._track._media.kind, True)
+            self._track._playback.playback_changed(self._track._media.kind, True, self)
 
     def on_play_failed(self, name: str, message: str) -> None:
         if name == "NotAllowedError" and self._track._playback is not None:
-            self._track._playback.playback_changed(self._track._media.kind, False)
+            self._track._playback.playback_changed(self._track._media.kind, False, self)
         else:
             _log.warning("an element would not play: %s: %s", name, message)
 

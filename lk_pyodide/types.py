@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum, StrEnum
-from typing import NamedTuple, TypeVar
+from typing import Literal, NamedTuple, TypeAlias, TypeVar
 
 __all__ = [
     "ByteStreamInfo",
@@ -21,8 +21,10 @@ __all__ = [
     "DataPacketKind",
     "DataStreamErrorReason",
     "DeviceInfo",
+    "DevicePermission",
     "DisconnectReason",
     "EncryptionType",
+    "FacingMode",
     "MediaDeviceFailure",
     "ParticipantKind",
     "ParticipantPermission",
@@ -348,6 +350,27 @@ class DeviceInfo:
     kind: str
     label: str = ""
     group_id: str = ""
+
+
+class DevicePermission(StrEnum):
+    """Whether the page may open a camera or a microphone (https://www.w3.org/TR/permissions/)."""
+
+    PROMPT = "prompt"
+    """The user will be asked."""
+    GRANTED = "granted"
+    DENIED = "denied"
+    UNKNOWN = "unknown"
+    """The browser does not tell."""
+
+
+FacingModeName: TypeAlias = Literal["user", "environment", "left", "right"]
+
+
+class FacingMode(NamedTuple):
+    """Which way a camera looks, and how sure that is."""
+
+    facing_mode: FacingModeName
+    confidence: Literal["high", "medium", "low"]
 
 
 class TokenSourceResponse(NamedTuple):

@@ -23,15 +23,15 @@ LAYERS: tuple[tuple[frozenset[str], ...], ...] = (
     (
         frozenset(
             {"ports", "track", "local_track", "publication", "participant", "local_participant", "devices"}
-            | {"local_capture", "local_data", "local_permissions", "local_profile", "local_publishing", "places"}
-            | {"audio_analyser", "bitrates", "microphone"}
+            | {"local_capture", "local_data", "local_devices", "local_permissions", "local_profile", "local_publishing"}
+            | {"places", "audio_analyser", "bitrates", "microphone"}
             | {"data_track", "local_data_tracks", "remote_data_tracks", "viewing"}
             | {"incoming_streams", "outgoing_streams", "stream_sources", "rpc", "frames", "e2ee", "token_source"}
             | {"media_sources", "recorder", "preconnect"}
         ),
     ),
     (frozenset({"events", "room_event"}),),
-    (frozenset({"jupyter", "mix", "playback", "room_context", "room_data", "room_updates"}),),
+    (frozenset({"device_watch", "jupyter", "mix", "playback", "room_context", "room_data", "room_updates"}),),
     (frozenset({"room"}),),
     (frozenset({"__init__", "__main__", "conversation", "testing", "local", "ui"}),),
 )

@@ -29,9 +29,9 @@ MODULES = [
 INTERNAL = {
     f"lk_pyodide.{name}"
     for name in (
-        "bitrates jupyter local_capture local_data local_data_tracks local_permissions local_profile local_publishing "
-        "microphone mix places playback ports preconnect remote_data_tracks room_context room_data room_updates "
-        "stream_sources viewing"
+        "bitrates device_watch jupyter local_capture local_data local_data_tracks local_devices local_permissions "
+        "local_profile local_publishing microphone mix places playback ports preconnect remote_data_tracks "
+        "room_context room_data room_updates stream_sources viewing"
     ).split()
 }
 """Modules that users have no business with."""
@@ -51,10 +51,11 @@ CONTRACT = {
         DataStreamErrorReason DataStreamOptions ChatMessage Transcription TranscriptionSegment SipDTMF
         PublishDTMFError PublishTranscriptionError Chat Transcripts LocalDataTrack RemoteDataTrack DataTrackStream
         DataTrackFrame DataTrackInfo DeferrableMap PublishDataTrackError PushFrameError SubscribeDataTrackError
-        AdaptiveStreamSettings ElementInfo""",
+        AdaptiveStreamSettings ElementInfo DevicePermission FacingMode facing_mode_from_local_track
+        facing_mode_from_device_label""",
     "Room": """on once off wait_for events connect disconnect prepare_connection name state connection_state isconnected
         sid get_sid metadata local_participant remote_participants get_local_devices get_active_device
-        switch_active_device can_playback_audio
+        get_permission_state switch_active_device can_playback_audio
         can_playback_video start_audio start_video get_participant_by_identity active_speakers num_participants
         num_publishers is_recording server_info __aenter__ __aexit__ register_text_stream_handler
         unregister_text_stream_handler register_byte_stream_handler unregister_byte_stream_handler""",
@@ -77,7 +78,7 @@ CONTRACT = {
         is_camera_enabled is_microphone_enabled is_screen_share_enabled is_speaking audio_level connection_quality""",
     "Track": """attach detach sid kind source name muted media_stream_track attached_elements get_stats
         get_rtc_stats_report current_bitrate""",
-    "LocalTrack": "mute unmute stop dimensions set_device_id device_id",
+    "LocalTrack": "mute unmute stop dimensions set_device_id device_id get_device_id",
     "RemoteTrack": "set_playout_delay get_playout_delay stream_state",
     "RemoteAudioTrack": "set_volume get_volume set_sink_id",
     "LocalAudioTrack": "audio_level check_for_silence",
@@ -99,7 +100,8 @@ VISIBLE = {
     "Transcripts": "close segments send",
     "EventSource": "on once off wait_for events",
     "Room": """active_speakers can_playback_audio can_playback_video connect connection_state disconnect
-        get_active_device get_local_devices get_participant_by_identity get_sid is_recording isconnected
+        get_active_device get_local_devices get_participant_by_identity get_permission_state get_sid is_recording
+        isconnected
         local_participant metadata name num_participants num_publishers options prepare_connection
         register_byte_stream_handler register_text_stream_handler remote_participants server_info sid signal_rtt
         start_audio start_video state switch_active_device unregister_byte_stream_handler
@@ -109,7 +111,8 @@ VISIBLE = {
         is_screen_share_enabled is_speaking joined_at kind last_spoke_at metadata name permissions sid state
         track_publications""",
     "Publishing": "audio_track_publications video_track_publications",
-    "LocalParticipant": """create_tracks edit_chat_message enable_camera_and_microphone perform_rpc publish_data
+    "LocalParticipant": """create_tracks edit_chat_message enable_camera_and_microphone last_camera_error
+        last_microphone_error perform_rpc publish_data
         publish_data_track publish_dtmf publish_track publish_transcription register_rpc_method send_bytes
         send_chat_message send_file send_text set_attributes set_camera_enabled set_metadata set_microphone_enabled
         set_name set_screen_share_enabled set_track_subscription_permissions
@@ -127,7 +130,7 @@ VISIBLE = {
         video_quality video_track""",
     "Track": """attach attached_elements current_bitrate detach get_rtc_stats_report get_stats is_muted kind
         media_stream_track muted name sid source""",
-    "LocalTrack": "device_id dimensions is_user_provided mute set_device_id stop unmute",
+    "LocalTrack": "device_id dimensions get_device_id is_user_provided mute set_device_id stop unmute",
     "LocalAudioTrack": "audio_level check_for_silence",
     "AudioAnalyser": "analyser calculate_volume cleanup get_frequencies level",
     "LocalVideoTrack": "",
@@ -228,7 +231,7 @@ FOR_OUR_OWN_USE = {
     # module → what it defines without an underscore and does not list
     "lk_pyodide.audio_analyser": {"Level", "is_silent"},
     "lk_pyodide.data_track": {"FrameBuffer", "LocalDataTrackOwner", "RemoteDataTrackOwner"},
-    "lk_pyodide.devices": {"get_local_devices", "start_screen_capture"},
+    "lk_pyodide.devices": {"get_local_devices", "get_permission_state", "is_missing", "start_screen_capture"},
     "lk_pyodide.incoming_streams": {"IncomingStreams", "StreamReader", "Topics"},
     "lk_pyodide.local_track": {"wrap"},
     "lk_pyodide.logging": {"Tally"},

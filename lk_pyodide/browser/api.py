@@ -21,7 +21,7 @@ from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
-from lk_pyodide.types import DeviceInfo
+from lk_pyodide.types import DeviceInfo, DevicePermission
 
 if TYPE_CHECKING:
     from lk_pyodide.browser.api_audio import AudioGraph
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 Json: TypeAlias = "str | int | float | bool | None | Sequence[Json] | Mapping[str, Json]"
 MediaKind: TypeAlias = Literal["audio", "video"]
+DeviceName: TypeAlias = Literal["camera", "microphone"]
 SdpType: TypeAlias = Literal["offer", "answer", "rollback"]
 
 
@@ -231,6 +232,13 @@ class MediaTrack(Protocol):
     def set_handler(self, handler: MediaTrackHandler | None, /) -> None: ...
     def set_enabled(self, enabled: bool, /) -> None: ...
     def set_content_hint(self, hint: str, /) -> None: ...
+    def end(self) -> None:
+        """End the track and let the device go, but know the track: a connection may still get it, as one that is off.
+
+        No handler hears of it.
+        """
+        ...
+
     def stop(self) -> None:
         """End the track and let the device go; implies ``close``."""
         ...
@@ -399,6 +407,9 @@ class MediaDevices(Protocol):
         ...
 
     async def enumerate_devices(self) -> Sequence[DeviceInfo]: ...
+    async def query_permission(self, name: DeviceName, /) -> DevicePermission:
+        """Tell whether the page may open such a device. Never raises: some browsers do not know the question."""
+        ...
 
 
 class MediaElementHandler(Protocol):

@@ -31,8 +31,8 @@ export function describePage() {
 export class Page {
   static calls = [
     "openSocket", "openConnection", "openElement", "watch", "getUserMedia", "getDisplayMedia", "callOffDisplayMedia",
-    "enumerateDevices", "makeSilence", "makeDarkness", "captureElement", "playFile", "openRecorder", "openViews",
-    "openAnalyser", "openOutput", "resumeAudio", "setAudioSink", "countObjects",
+    "enumerateDevices", "queryPermission", "makeSilence", "makeDarkness", "captureElement", "playFile",
+    "openRecorder", "openViews", "openAnalyser", "openOutput", "resumeAudio", "setAudioSink", "countObjects",
   ]; // prettier-ignore
   id = 0;
   session = null;
@@ -90,6 +90,10 @@ export class Page {
 
   enumerateDevices() {
     return media.enumerateDevices();
+  }
+
+  queryPermission(name) {
+    return media.queryPermission(name);
   }
 
   makeSilence() {

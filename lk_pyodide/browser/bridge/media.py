@@ -6,12 +6,12 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
-from lk_pyodide.browser.api import Json, MediaKind, MediaTrack, MediaTrackHandler, TrackSettings
+from lk_pyodide.browser.api import DeviceName, Json, MediaKind, MediaTrack, MediaTrackHandler, TrackSettings
 from lk_pyodide.browser.bridge.protocol import Bridge, Remote, answered, to_error
 from lk_pyodide.browser.guard import Handover, closed_error
 from lk_pyodide.browser.snapshots import TrackSnapshot
 from lk_pyodide.errors import BrowserError, MediaDeviceError, UsageError
-from lk_pyodide.types import DeviceInfo
+from lk_pyodide.types import DeviceInfo, DevicePermission
 
 
 class BridgeTrack(TrackSnapshot, Remote):
@@ -53,6 +53,11 @@ class BridgeTrack(TrackSnapshot, Remote):
         """Tell the encoder what the track shows."""
         self._cast("setContentHint", hint)
 
+    def end(self) -> None:
+        """End the track, and know it still."""
+        self._cast("end")
+        self._state = "ended"
+
     def stop(self) -> None:
         """End the track."""
         self._cast("stop")
@@ -67,9 +72,10 @@ class BridgeTrack(TrackSnapshot, Remote):
 
     def on_event(self, event: str, *values: Any) -> None:
         """Something happened to the track."""
-        self._settings = TrackSettings(**values[0])
-        if event == "ended":
+        if event == "ended":  # then it does not tell its settings any more
             self._state = "ended"
+        else:
+            self._settings = TrackSettings(**values[0])
         handler = self._handler
         if handler is None:
             return
@@ -116,6 +122,11 @@ class BridgeMediaDevices:
         bridge = await self._reach()
         found = await answered(bridge.start(0, "enumerateDevices", kind=MediaDeviceError))
         return [DeviceInfo(*item) for item in found]
+
+    async def query_permission(self, name: DeviceName, /) -> DevicePermission:
+        """Tell whether the page may open such a device."""
+        bridge = await self._reach()
+        return DevicePermission(await answered(bridge.start(0, "queryPermission", name)))
 
 
 def acquire(

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Mapping, Sequence
 
-from lk_pyodide.browser.api import Json, MediaKind, MediaTrack, MediaTrackHandler, TrackSettings
+from lk_pyodide.browser.api import DeviceName, Json, MediaKind, MediaTrack, MediaTrackHandler, TrackSettings
 from lk_pyodide.browser.ffi import Js, Listeners, call_settled, from_js_json, is_nothing, js, to_error, to_js_json, wait
 from lk_pyodide.browser.guard import Handover
 from lk_pyodide.browser.snapshots import TrackSnapshot
-from lk_pyodide.errors import DeviceUnsupportedError, MediaDeviceError, TrackInvalidError, UsageError
-from lk_pyodide.types import DeviceInfo
+from lk_pyodide.errors import BrowserError, DeviceUnsupportedError, MediaDeviceError, TrackInvalidError, UsageError
+from lk_pyodide.types import DeviceInfo, DevicePermission
 
 
 class DirectTrack(TrackSnapshot):
@@ -30,7 +30,7 @@ class DirectTrack(TrackSnapshot):
     @property
     def settings(self) -> TrackSettings:
         """What the browser really does. No event tells of a change, so it is asked."""
-        if self._native is not None:
+        if self._native is not None and self._state == "live":
             self._settings = _read_settings(self._native)
         return self._settings
 
@@ -55,11 +55,16 @@ class DirectTrack(TrackSnapshot):
         if self._native is not None:
             self._native.contentHint = hint
 
-    def stop(self) -> None:
-        """End the track."""
+    def end(self) -> None:
+        """End the track, and know it still."""
+        _ = self.settings  # as it was: one that has ended does not tell
         if self._native is not None:
             self._native.stop()
         self._state = "ended"
+
+    def stop(self) -> None:
+        """End the track."""
+        self.end()
         self.close()
 
     def close(self) -> None:
@@ -139,6 +144,18 @@ class DirectMediaDevices:
             for item in from_js_json(js_devices)
         )
 
+    async def query_permission(self, name: DeviceName, /) -> DevicePermission:
+        """Tell whether the page may open such a device."""
+        js_permissions: Js = getattr(js.navigator, "permissions", None)
+        if is_nothing(js_permissions):
+            return DevicePermission.UNKNOWN
+        try:
+            # Refused with a TypeError where the browser does not know the name.
+            js_status = await wait(js_permissions.query(to_js_json({"name": name})))
+        except BrowserError:
+            return DevicePermission.UNKNOWN
+        return DevicePermission(js_status.state)
+
 
 def _get_devices(method: str) -> Js:
     js_devices = getattr(js.navigator, "mediaDevices", None)
@@ -146,7 +163,7 @@ def _get_devices(method: str) -> Js:
         if getattr(js, "isSecureContext", True):
             message = "this browser offers no cameras, microphones or screens to the page"
         else:
-            message = "cameras, microphones and screens need a secure context: serve the page from https or localhost"
+            message = "a page that uses cameras, microphones or screens needs a secure context (https or localhost)"
         raise DeviceUnsupportedError(message, "NotSupportedError")
     if not hasattr(js_devices, method):
         raise DeviceUnsupportedError(f"this browser has no navigator.mediaDevices.{method}", "NotSupportedError")

@@ -6,11 +6,11 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from lk_pyodide.browser.api import Json, MediaKind, MediaTrack, MediaTrackHandler, TrackSettings
+from lk_pyodide.browser.api import DeviceName, Json, MediaKind, MediaTrack, MediaTrackHandler, TrackSettings
 from lk_pyodide.browser.guard import Handover, call
 from lk_pyodide.browser.snapshots import TrackSnapshot
 from lk_pyodide.errors import MediaDeviceError, UsageError
-from lk_pyodide.types import DeviceInfo
+from lk_pyodide.types import DeviceInfo, DevicePermission
 
 if TYPE_CHECKING:
     from lk_pyodide.browser.fake import FakeBrowser
@@ -99,11 +99,15 @@ class FakeTrack(TrackSnapshot):
         if self._native is not None:
             self._native.content_hint = hint
 
-    def stop(self) -> None:
-        """End the track."""
+    def end(self) -> None:
+        """End the track, and know it still."""
         if self._native is not None:
             self._native.ready_state = "ended"
         self._state = "ended"
+
+    def stop(self) -> None:
+        """End the track."""
+        self.end()
         self.close()
 
     def close(self) -> None:
@@ -145,6 +149,7 @@ class FakeMediaDevices:
         levels: how loud microphones are, 0 to 1, by device.
         asked: the constraints of all calls.
         captured: the native tracks that were given out.
+        permission: what is told of camera and microphone.
     """
 
     def __init__(self, browser: FakeBrowser) -> None:
@@ -156,6 +161,7 @@ class FakeMediaDevices:
         self.levels: dict[str, float] = {}
         self.asked: list[Mapping[str, Json]] = []
         self.captured: list[FakeMediaStreamTrack] = []
+        self.permission = DevicePermission.GRANTED
 
     async def get_user_media(self, constraints: Mapping[str, Json], /) -> Sequence[MediaTrack]:
         """Ask for camera and microphone."""
@@ -170,9 +176,14 @@ class FakeMediaDevices:
         await asyncio.sleep(0)
         return tuple(self.devices)
 
+    async def query_permission(self, name: DeviceName, /) -> DevicePermission:
+        """Tell whether the page may open such a device."""
+        await asyncio.sleep(0)
+        return self.permission
+
     def hold(self) -> None:
         """The user thinks about it: no question is answered before :meth:`release`."""
-        self._held = []
+        self._held = [] if self._held is None else self._held
 
     def release(self) -> None:
         """Answer what was held."""
