@@ -8,7 +8,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from lk_pyodide.core.messages import ParticipantTracks, TrackInfo, UpdateSubscription
-from lk_pyodide.core.publishing import PublishPlan
 from lk_pyodide.core.track_settings import Wishes, is_enabled, settings
 from lk_pyodide.errors import UsageError
 from lk_pyodide.options import TrackPublishOptions
@@ -128,7 +127,6 @@ class LocalTrackPublication(TrackPublication):
         super().__init__(info)
         self._track: LocalTrack = track
         self._subscribed = False
-        self._plan: PublishPlan | None = None
         self.options = options
 
     @property

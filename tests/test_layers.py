@@ -24,6 +24,7 @@ LAYERS: tuple[tuple[frozenset[str], ...], ...] = (
         frozenset(
             {"ports", "track", "local_track", "publication", "participant", "local_participant", "devices"}
             | {"local_capture", "local_data", "local_permissions", "local_profile", "local_publishing", "places"}
+            | {"local_layers", "local_sending"}
             | {"data_track", "local_data_tracks", "remote_data_tracks"}
             | {"incoming_streams", "outgoing_streams", "stream_sources", "rpc", "frames", "e2ee", "token_source"}
         ),

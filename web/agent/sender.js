@@ -7,9 +7,22 @@ export async function readStats(native) {
   return [...(await native.getStats()).values()];
 }
 
+/** Put a codec first in what is offered; which one is sent then is for the other side's answer to say. */
+export function preferCodec(transceiver, codec) {
+  const {codecs} = RTCRtpSender.getCapabilities("video");
+  const isIt = ({mimeType}) => mimeType.toLowerCase() === codec.toLowerCase();
+  const first = codecs.filter(isIt);
+  if (!first.length) return;
+  try {
+    transceiver.setCodecPreferences([...first, ...codecs.filter((each) => !isIt(each))]);
+  } catch {
+    // Older browsers lack it, or compare with what they can receive.
+  }
+}
+
 /** An RTCRtpSender. */
 export class Sender {
-  static calls = ["replaceTrack", "setEncodings", "getStats", "remove"];
+  static calls = ["replaceTrack", "setEncodings", "prefer", "getStats", "remove"];
   #session;
   #connection;
   #native;
@@ -41,10 +54,9 @@ export class Sender {
   }
 
   prefer(preference) {
-    // A browser that does not know the field ignores it, or refuses.
-    this.#change((parameters) => {
+    return this.#change((parameters) => {
       parameters.degradationPreference = preference;
-    }).catch(() => {});
+    });
   }
 
   getStats() {

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Mapping, Sequence
 
 from lk_pyodide.browser.api import Json, MediaKind, MediaTrack, MediaTrackHandler, TrackSettings
 from lk_pyodide.browser.ffi import Js, Listeners, call_settled, from_js_json, is_nothing, js, to_error, to_js_json, wait
-from lk_pyodide.browser.guard import Handover
+from lk_pyodide.browser.guard import Handover, closed_error
 from lk_pyodide.browser.snapshots import TrackSnapshot
 from lk_pyodide.errors import DeviceUnsupportedError, MediaDeviceError, TrackInvalidError, UsageError
 from lk_pyodide.types import DeviceInfo
@@ -54,6 +54,12 @@ class DirectTrack(TrackSnapshot):
         """Tell the encoder what the track shows."""
         if self._native is not None:
             self._native.contentHint = hint
+
+    async def clone(self) -> DirectTrack:
+        """Make another track of the same source."""
+        if self._native is None:
+            raise closed_error("track")
+        return DirectTrack(self._native.clone())
 
     def stop(self) -> None:
         """End the track."""

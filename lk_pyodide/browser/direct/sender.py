@@ -8,7 +8,18 @@ from contextlib import suppress
 
 from lk_pyodide.browser.api import Encoding, Json, MediaTrack
 from lk_pyodide.browser.direct.media import get_native
-from lk_pyodide.browser.ffi import Js, Waiting, forget, from_js_json, is_nothing, js, jsnull, to_future
+from lk_pyodide.browser.ffi import (
+    Js,
+    JsException,
+    Waiting,
+    forget,
+    from_js_json,
+    get_error_name,
+    is_nothing,
+    js,
+    jsnull,
+    to_future,
+)
 from lk_pyodide.browser.guard import closed_error, logger
 from lk_pyodide.browser.w3c import encoding_to_w3c
 from lk_pyodide.errors import BrowserError
@@ -63,8 +74,8 @@ class DirectSender:
 
         await self._change_parameters(change)
 
-    async def set_degradation_preference(self, preference: str) -> None:
-        """Tell what to give up first; a browser that does not know the field ignores it."""
+    async def set_degradation_preference(self, preference: str, /) -> None:
+        """Tell what to give up first; a browser that does not know of it ignores it."""
 
         def change(js_parameters: Js) -> None:
             js_parameters.degradationPreference = preference
@@ -123,6 +134,24 @@ class DirectSender:
         if self._native is None:
             raise closed_error("sender")
         return self._native
+
+
+def prefer_codec(js_transceiver: Js, codec: str) -> None:
+    """Put a codec first in what is offered; which one is sent then is for the other side's answer to say.
+
+    Args:
+        js_transceiver: its RTCRtpTransceiver.
+        codec: a mime type, of any case.
+    """
+    js_known = list(js.RTCRtpSender.getCapabilities("video").codecs)
+    first = [js_codec for js_codec in js_known if str(js_codec.mimeType).lower() == codec.lower()]
+    rest = [js_codec for js_codec in js_known if str(js_codec.mimeType).lower() != codec.lower()]
+    if not first:
+        return
+    try:
+        js_transceiver.setCodecPreferences(js.Array.of(*first, *rest))
+    except (JsException, AttributeError) as error:  # older browsers lack it, or compare with what they can receive
+        logger.debug("the browser takes no preference for %s (%s)", codec, get_error_name(error))
 
 
 class DirectReceiver:
