@@ -92,7 +92,7 @@ class LocalTrack(Track):
             self._muted = True
             self._set_enabled(False)
             if self._stop_on_mute:
-                self._stop_media()
+                self._switch_off()
             self._mute_changed()
         return self._tasks.spawn(self._settled())
 
@@ -269,17 +269,17 @@ class LocalTrack(Track):
         self._media.set_enabled(enabled)
         self._sending.set_enabled(enabled)
 
-    def _stop_media(self) -> None:
+    def _switch_off(self) -> None:
         self._events.close()
-        self._media.stop()
+        self._media.switch_off()
         self._sending.stop()
 
     async def _restart(self) -> None:
         """Let the device go, then open what the constraints say now: some browsers open no two at a time."""
-        self._stop_media()
+        self._switch_off()
         await self._reopen()
         if self._muted and self._stop_on_mute:  # muted meanwhile
-            self._stop_media()
+            self._switch_off()
 
     async def _restore(self) -> None:
         """Go on after a restart that failed; a device that cannot be had any more mutes the track."""
@@ -311,11 +311,13 @@ class LocalTrack(Track):
         if self._stopped:
             media.stop()
             return
+        former = self._media
         try:
             await self._take(media)
         except BaseException:
             media.stop()
             raise
+        former.close()
 
     async def _take(self, media: MediaTrack) -> None:
         """Send and show another of the browser's tracks; the former one is the caller's to end."""
@@ -348,7 +350,8 @@ class LocalTrack(Track):
         """End the track and let its device go."""
         self._stopped = True
         self.detach()
-        self._stop_media()
+        self._switch_off()
+        self._media.close()
 
     def _release(self) -> None:
         """Forget the browser's track without ending it."""

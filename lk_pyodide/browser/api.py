@@ -231,6 +231,10 @@ class MediaTrack(Protocol):
         """Make another track of the same source, with an id of its own. Each is ended by itself."""
         ...
 
+    def switch_off(self) -> None:
+        """End the track and let the device go, but keep it: a sender can have it, and sends nothing then."""
+        ...
+
     def stop(self) -> None:
         """End the track and let the device go; implies ``close``."""
         ...

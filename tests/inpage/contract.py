@@ -6,14 +6,21 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from tests.inpage import contract_files, contract_media, contract_peers, contract_sockets, contract_tabs
+from tests.inpage import (
+    contract_files,
+    contract_media,
+    contract_peers,
+    contract_senders,
+    contract_sockets,
+    contract_tabs,
+)
 from tests.inpage.contract_kit import Env
 
 Case = Callable[[Env], Coroutine[Any, Any, None]]
 
 CASES: dict[str, Case] = {
     case.__name__: case
-    for module in (contract_sockets, contract_peers, contract_media, contract_tabs, contract_files)
+    for module in (contract_sockets, contract_peers, contract_media, contract_senders, contract_tabs, contract_files)
     for case in module.CASES
 }
 

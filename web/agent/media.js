@@ -25,7 +25,7 @@ function readSettings(native) {
 
 /** A MediaStreamTrack. */
 export class Track {
-  static calls = ["setEnabled", "setContentHint", "clone", "stop"];
+  static calls = ["setEnabled", "setContentHint", "clone", "switchOff", "stop"];
   #session;
   #listeners = new Listeners();
   #isOwn;
@@ -54,6 +54,10 @@ export class Track {
 
   clone() {
     return this.#session.add(new Track(this.#session, this.native.clone(), true)).describe();
+  }
+
+  switchOff() {
+    this.native.stop();
   }
 
   stop() {

@@ -68,6 +68,11 @@ class BridgeTrack(TrackSnapshot, Remote):
         self._bridge.ask(self.handle, "clone", answer=answer)
         return await answered(handover)
 
+    def switch_off(self) -> None:
+        """End the track, and keep it."""
+        self._cast("switchOff")
+        self._state = "ended"
+
     def stop(self) -> None:
         """End the track."""
         self._cast("stop")

@@ -30,7 +30,7 @@ class DirectTrack(TrackSnapshot):
     @property
     def settings(self) -> TrackSettings:
         """What the browser really does. No event tells of a change, so it is asked."""
-        if self._native is not None:
+        if self._native is not None and self._state == "live":
             self._settings = _read_settings(self._native)
         return self._settings
 
@@ -61,11 +61,16 @@ class DirectTrack(TrackSnapshot):
             raise closed_error("track")
         return DirectTrack(self._native.clone())
 
-    def stop(self) -> None:
-        """End the track."""
+    def switch_off(self) -> None:
+        """End the track, and keep it."""
         if self._native is not None:
+            self._settings = self.settings  # of a track that has ended browsers tell less
             self._native.stop()
         self._state = "ended"
+
+    def stop(self) -> None:
+        """End the track."""
+        self.switch_off()
         self.close()
 
     def close(self) -> None:

@@ -111,11 +111,15 @@ class FakeTrack(TrackSnapshot):
         native.clones.append(copy)
         return FakeTrack(self._browser, copy)
 
-    def stop(self) -> None:
-        """End the track."""
+    def switch_off(self) -> None:
+        """End the track, and keep it."""
         if self._native is not None:
             self._native.ready_state = "ended"
         self._state = "ended"
+
+    def stop(self) -> None:
+        """End the track."""
+        self.switch_off()
         self.close()
 
     def close(self) -> None:

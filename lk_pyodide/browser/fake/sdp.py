@@ -21,6 +21,8 @@ class Section:
     stream_id: str = ""
     track_id: str = ""
     rids: tuple[str, ...] = ()
+    codec: str = ""
+    """The mime type that is preferred."""
 
     @property
     def sends(self) -> bool:
@@ -130,9 +132,22 @@ def _write_section(section: Section, ufrag: str, setup: str) -> str:
     if section.sends:
         direction.append(f"a=msid:{section.stream_id or '-'} {section.track_id}")
     text = (_AUDIO if section.kind == "audio" else _VIDEO).format(transport=transport, direction="\n".join(direction))
+    text = _preferring(section.codec, text)
     if len(section.rids) > 1:
         text += "".join(f"\na=rid:{rid} send" for rid in section.rids) + f"\na=simulcast:send {';'.join(section.rids)}"
     return text
+
+
+def _preferring(codec: str, text: str) -> str:
+    """Put a codec first, if it is there."""
+    name = re.escape(codec.partition("/")[2])
+    found = re.search(rf"^a=rtpmap:(\d+) {name}/", text, re.MULTILINE | re.IGNORECASE) if name else None
+    if found is None:
+        return text
+    head, _, rest = text.partition("\n")
+    kind, port, profile, *payloads = head.split(" ")
+    payloads.sort(key=lambda payload: payload != found[1])
+    return " ".join([kind, port, profile, *payloads]) + "\n" + rest
 
 
 def read(sdp: str) -> Description:
