@@ -516,6 +516,7 @@ class LocalParticipant(Publishing[LocalTrackPublication]):
     def _updated(self, info: ParticipantInfo) -> None:
         self._info = info
         self._profile.confirm(info)
+        self._publisher.reconcile(info.tracks)
 
     def _refused(self, request_id: int, reason: str, message: str) -> None:
         self._profile.refused(request_id, reason, message)

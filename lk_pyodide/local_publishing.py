@@ -185,6 +185,13 @@ class LocalPublisher:
         self._tell_silence(publication)
         self._room.track_mute_changed(self._me, publication)
 
+    def reconcile(self, tracks: Sequence[TrackInfo]) -> None:
+        """The server says what it knows of our tracks: whether they are muted is for us to say."""
+        for info in tracks:
+            publication = self._me._publications.get(info.sid)
+            if publication is not None and info.muted != publication.track._is_silent:
+                self._tell_silence(publication)
+
     def _tell_silence(self, publication: LocalTrackPublication) -> None:
         if self._room.is_connected:
             self._room.session.send_request(MuteTrackRequest(publication.sid, publication.track._is_silent))

@@ -1,6 +1,7 @@
 """What goes out of a published track: another track, nothing for a while, less of it; and everything once more."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -24,7 +25,7 @@ from lk_pyodide.browser.fake.transceiver import FakeSender
 from lk_pyodide.core import messages as m
 from lk_pyodide.errors import BrowserError
 from lk_pyodide.types import TrackSource, VideoQuality
-from tests.room.server import URL, Server, until
+from tests.room.server import URL, Server, participant, track, until
 
 
 def sender_of(publication: LocalTrackPublication) -> FakeSender:
@@ -308,6 +309,24 @@ async def test_pausing_holds_on_another_connection(room: Room, server: Server) -
     assert sender_of(publication).degradation_preference == "maintain-resolution"
     await publication.track.resume_upstream()
     assert sender_of(publication).native is live(server)[0]
+
+
+async def test_the_server_has_missed_it(room: Room, server: Server) -> None:
+    """It is told again, of a track that is muted and of one that is not."""
+    publication = await camera(room)
+
+    async def say(version: int, muted: bool) -> None:
+        me = participant("me", track(publication.sid, muted=muted), version=version)
+        await server.say(m.ParticipantUpdate((replace(me, sid=room.local_participant.sid),)))
+
+    await say(5, muted=True)
+    await until(lambda: mutes(server) == [False])
+    assert not publication.muted, "that is for us to say"
+    await publication.mute()
+    await until(lambda: mutes(server) == [False, True])
+    await say(6, muted=True)
+    await say(7, muted=False)
+    await until(lambda: mutes(server) == [False, True, True])
 
 
 async def test_less(room: Room, server: Server) -> None:
