@@ -221,6 +221,14 @@ class LocalTrackUnpublished(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class LocalTrackCpuConstrained(Event):
+    """This machine is too slow for a video of ours; see :meth:`LocalVideoTrack.prioritize_performance`."""
+
+    track: LocalTrack
+    publication: LocalTrackPublication
+
+
+@dataclass(frozen=True, slots=True)
 class LocalTrackSubscribed(Event):
     """Someone subscribed to a track of ours for the first time."""
 
@@ -463,6 +471,7 @@ EventName: TypeAlias = Literal[
     "disconnected",
     "local_data_track_published",
     "local_data_track_unpublished",
+    "local_track_cpu_constrained",
     "local_track_published",
     "local_track_republished",
     "local_track_subscribed",
@@ -524,6 +533,7 @@ __all__ = [
     "EventName",
     "LocalDataTrackPublished",
     "LocalDataTrackUnpublished",
+    "LocalTrackCpuConstrained",
     "LocalTrackPublished",
     "LocalTrackRepublished",
     "LocalTrackSubscribed",

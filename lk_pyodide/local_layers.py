@@ -16,12 +16,16 @@ from lk_pyodide.participant import Publishing
 from lk_pyodide.ports import RoomPort
 from lk_pyodide.publication import LocalTrackPublication
 from lk_pyodide.session.tasks import TaskSet
+from lk_pyodide.types import TrackKind
 
 _log = get_logger("participant")
 
 SAY_AGAIN = 5.0
 """Seconds after a second codec began after which all layers are set once more: Chrome may have turned them on by then
 (livekit-client ``refreshSubscribedCodecAfterNewCodec``)."""
+
+LOOK_EVERY = 2.0
+"""Seconds after which it is seen again whether the machine is fast enough (livekit-client ``monitorFrequency``)."""
 
 
 class LocalLayers:
@@ -47,6 +51,7 @@ class LocalLayers:
         self._tasks = tasks
         self._early: dict[str, SubscribedQualityUpdate] = {}
         """What was said of tracks before we knew that we had published them."""
+        self._looking: asyncio.Task[None] | None = None
 
     def limit(self, update: SubscribedQualityUpdate) -> None:
         """The server says which layers of a video somebody watches, in which codecs (dynacast)."""
@@ -66,6 +71,8 @@ class LocalLayers:
         if update is not None:
             self._limit(publication, update)
         self._tasks.spawn(self._guarded(publication, sending.catch_up))
+        if publication.kind == TrackKind.VIDEO and (self._looking is None or self._looking.done()):
+            self._looking = self._tasks.spawn(self._look_at_cpu())
 
     def _limit(self, publication: LocalTrackPublication, update: SubscribedQualityUpdate) -> None:
         sending = publication.track._sending
@@ -84,6 +91,24 @@ class LocalLayers:
             await work()
         except BrowserError as error:
             _log.warning("the layers of %s could not be set: %s", publication.sid, error)
+
+    # -- what the machine can do --
+
+    async def _look_at_cpu(self) -> None:
+        """Tell of each video for which the machine becomes too slow, as long as there are videos."""
+        from lk_pyodide.core.dynacast import limited_by_cpu
+
+        slow: set[LocalTrackPublication] = set()
+        while videos := self._me.video_track_publications:
+            await asyncio.sleep(LOOK_EVERY)
+            for publication in list(videos.values()):
+                try:
+                    is_slow = limited_by_cpu(await publication.track._sending.get_stats())
+                except BrowserError:
+                    continue  # it is being unpublished, or will be on another connection
+                if is_slow and publication not in slow:
+                    self._room.local_track_cpu_constrained(publication)
+                (slow.add if is_slow else slow.discard)(publication)
 
     # -- the second codec --
 

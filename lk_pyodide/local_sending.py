@@ -136,13 +136,13 @@ class Sending:
 
     async def replace(self, media: MediaTrack, *, enabled: bool) -> None:
         """Send another track. What paused because of the former device goes on."""
-        self._pauses.discard(Pause.DEVICE)
-        if self.sender is not None and not self.is_paused:
+        pauses = self._pauses - {Pause.DEVICE}
+        if self.sender is not None and not pauses:
             await self.sender.replace_track(media)
-        backup = self.backup
-        if backup is not None:
+        self._pauses = pauses
+        if self.backup is not None:
             try:
-                await backup.replace(media, enabled=enabled, paused=self.is_paused)
+                await self.backup.replace(media, enabled=enabled, paused=self.is_paused)
             except BrowserError as error:
                 _log.warning("the second codec goes on without a picture: %s", error)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from lk_pyodide.core.codecs import SVC_CODECS, codec_name
@@ -51,6 +51,11 @@ def limited(plan: PublishPlan, limits: Limits, *, browser: str = "") -> tuple[La
         return quality <= limits.most and wanted.get(quality, True)
 
     return tuple(layer if not layer.active or is_sent(layer) else _idle(layer, browser) for layer in layers)
+
+
+def limited_by_cpu(stats: Iterable[Mapping[str, object]]) -> bool:
+    """Whether a sender's statistics say that the machine is too slow (W3C ``qualityLimitationReason``)."""
+    return any(each.get("type") == "outbound-rtp" and each.get("qualityLimitationReason") == "cpu" for each in stats)
 
 
 def _wanted(update: SubscribedQualityUpdate, codec: str) -> Mapping[int, bool]:

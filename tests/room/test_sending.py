@@ -346,6 +346,33 @@ async def test_less(room: Room, server: Server) -> None:
     await until(lambda: active(publication) == ["q"])
 
 
+async def test_a_machine_that_is_too_slow(room: Room, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is told when that begins, each time; statistics that cannot be had mean nothing."""
+    monkeypatch.setattr("lk_pyodide.local_layers.LOOK_EVERY", 0.01)
+    reasons = iter(["none", "cpu", "cpu", "", "bandwidth", "cpu", "none"])
+    looked: list[str] = []
+
+    async def get_stats(_sender: FakeSender) -> list[dict[str, str]]:
+        looked.append(reason := next(reasons, "none"))
+        if not reason:
+            raise BrowserError("closed", "InvalidStateError")
+        return [{"type": "codec"}, {"type": "outbound-rtp", "qualityLimitationReason": reason}]
+
+    monkeypatch.setattr(FakeSender, "get_stats", get_stats)
+    told: list[tuple[object, object, int]] = []
+    room.on("local_track_cpu_constrained", lambda *args: told.append((*args, len(looked))))
+    publication = await camera(room)
+    await until(lambda: len(looked) > 7)
+    assert told == [(publication.track, publication, 2), (publication.track, publication, 6)]
+    await room.local_participant.unpublish_track(publication.sid)
+    looking = room.local_participant._publisher._layers._looking
+    assert looking is not None
+    await asyncio.wait_for(looking, 5)
+    await room.local_participant.set_camera_enabled(True)
+    seen = len(looked)
+    await until(lambda: len(looked) > seen)
+
+
 async def test_what_the_browser_refuses(room: Room, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     """Then it is as it was; a preference is not worth an error."""
     publication = await camera(room)

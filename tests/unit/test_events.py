@@ -37,6 +37,7 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     "local_track_republished": ("publication", "previous_sid"),
     "local_track_unpublished": ("publication",),
     "local_track_subscribed": ("track",),
+    "local_track_cpu_constrained": ("track", "publication"),
     "data_track_published": ("track",),
     "data_track_unpublished": ("sid",),
     "local_data_track_published": ("track",),

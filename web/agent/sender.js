@@ -9,12 +9,11 @@ export async function readStats(native) {
 
 /** Put a codec first in what is offered; which one is sent then is for the other side's answer to say. */
 export function preferCodec(transceiver, codec) {
-  const {codecs} = RTCRtpSender.getCapabilities("video");
   const isIt = ({mimeType}) => mimeType.toLowerCase() === codec.toLowerCase();
-  const first = codecs.filter(isIt);
-  if (!first.length) return;
   try {
-    transceiver.setCodecPreferences([...first, ...codecs.filter((each) => !isIt(each))]);
+    const {codecs} = RTCRtpSender.getCapabilities("video");
+    const first = codecs.filter(isIt);
+    if (first.length) transceiver.setCodecPreferences([...first, ...codecs.filter((each) => !isIt(each))]);
   } catch {
     // Older browsers lack it, or compare with what they can receive.
   }

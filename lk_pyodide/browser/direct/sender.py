@@ -143,13 +143,12 @@ def prefer_codec(js_transceiver: Js, codec: str) -> None:
         js_transceiver: its RTCRtpTransceiver.
         codec: a mime type, of any case.
     """
-    js_known = list(js.RTCRtpSender.getCapabilities("video").codecs)
-    first = [js_codec for js_codec in js_known if str(js_codec.mimeType).lower() == codec.lower()]
-    rest = [js_codec for js_codec in js_known if str(js_codec.mimeType).lower() != codec.lower()]
-    if not first:
-        return
     try:
-        js_transceiver.setCodecPreferences(js.Array.of(*first, *rest))
+        js_known = list(js.RTCRtpSender.getCapabilities("video").codecs)
+        first = [js_codec for js_codec in js_known if str(js_codec.mimeType).lower() == codec.lower()]
+        rest = [js_codec for js_codec in js_known if str(js_codec.mimeType).lower() != codec.lower()]
+        if first:
+            js_transceiver.setCodecPreferences(js.Array.of(*first, *rest))
     except (JsException, AttributeError) as error:  # older browsers lack it, or compare with what they can receive
         logger.debug("the browser takes no preference for %s (%s)", codec, get_error_name(error))
 
