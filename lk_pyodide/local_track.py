@@ -182,26 +182,23 @@ class LocalTrack(Track):
             TrackInvalidError: it is none, or of the other kind; or this track has been stopped.
         """
         media = self._browser.adopt_track(media_stream_track)
-        if media.kind != self._media.kind:
+        try:
+            if media.kind != self._media.kind:
+                raise TrackInvalidError(f"a track of {media.kind} cannot take the place of one of {self._media.kind}")
+            async with self._change:
+                former = self._media
+                if self._stopped or not await self._take(media):
+                    raise TrackInvalidError("the track has been stopped")
+                if self.is_user_provided or former.id == media.id:
+                    former.close()
+                else:
+                    former.stop()
+        except BaseException:
             media.close()
-            raise TrackInvalidError(f"a track of {media.kind} cannot take the place of one of {self._media.kind}")
-        async with self._change:
-            if self._stopped:
-                media.close()
-                raise TrackInvalidError("the track has been stopped")
-            former, was_ours = self._media, not self.is_user_provided
-            try:
-                await self._take(media)
-            except BaseException:
-                media.close()
-                raise
-            device = media.settings.device_id
-            self._constraints = None if user_provided else {"deviceId": {"ideal": device}} if device else {}
-            self._stop_on_mute = not user_provided and (self._stop_on_mute or self._source == TrackSource.CAMERA)
-            if was_ours and former.id != media.id:
-                former.stop()
-            else:
-                former.close()
+            raise
+        device = media.settings.device_id
+        self._constraints = None if user_provided else {"deviceId": {"ideal": device}} if device else {}
+        self._stop_on_mute = not user_provided and (self._stop_on_mute or self._source == TrackSource.CAMERA)
 
     async def pause_upstream(self) -> None:
         """Send nothing: others take it for muted, while the device stays on and plays here. It holds until resumed."""
@@ -308,22 +305,25 @@ class LocalTrack(Track):
 
     async def _reopen(self) -> None:
         media = await self._open()
-        if self._stopped:
-            media.stop()
-            return
         former = self._media
         try:
-            await self._take(media)
+            is_taken = not self._stopped and await self._take(media)
         except BaseException:
             media.stop()
             raise
-        former.close()
+        (former.close if is_taken else media.stop)()
 
-    async def _take(self, media: MediaTrack) -> None:
-        """Send and show another of the browser's tracks; the former one is the caller's to end."""
+    async def _take(self, media: MediaTrack) -> bool:
+        """Send and show another of the browser's tracks; the former one is the caller's to end.
+
+        Returns:
+            False when this track has been stopped meanwhile, and the other one is the caller's to end.
+        """
         was_paused = self._sending.is_paused
         media.set_enabled(not self._muted)  # before anyone gets it
         await self._sending.replace(media, enabled=not self._muted)
+        if self._stopped:
+            return False
         self._events.close()
         self._events = _DeviceEvents(self)
         media.set_handler(self._events)
@@ -334,6 +334,7 @@ class LocalTrack(Track):
             await self._sending.fit(*self.dimensions)
         except BrowserError as error:
             _log.warning("the layers do not go by the new size: %s", error)
+        return True
 
     async def _open(self) -> MediaTrack:
         constraints: dict[str, Json] = {self._media.kind: dict(self._constraints or {})}

@@ -18,7 +18,7 @@ from lk_pyodide import (
     VideoCaptureOptions,
     VideoPresets,
 )
-from lk_pyodide.browser.api import Encoding
+from lk_pyodide.browser.api import Encoding, MediaTrack
 from lk_pyodide.browser.fake.elements import FakeNode
 from lk_pyodide.browser.fake.media import FakeMediaStreamTrack
 from lk_pyodide.browser.fake.transceiver import FakeSender
@@ -155,6 +155,45 @@ async def test_giving_up_on_it(room: Room, server: Server) -> None:
     with pytest.raises(asyncio.CancelledError):
         await replacing
     assert publication.track.media_stream_track is native and live(server) == [native]
+
+
+async def test_stopping_meanwhile(room: Room, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is left on, and what is the user's is let alone."""
+    publication = await camera(room)
+    replace_track = FakeSender.replace_track
+
+    async def stop_first(sender: FakeSender, media: MediaTrack | None) -> None:
+        publication.track.stop()
+        await replace_track(sender, media)
+
+    monkeypatch.setattr(FakeSender, "replace_track", stop_first)
+    native = server.browser.make_track("video")
+    with pytest.raises(TrackInvalidError):
+        await publication.track.replace_track(native)
+    assert native.ready_state == "live" and live(server) == []
+    again = await room.local_participant.set_camera_enabled(True)
+    assert again is publication, "it is still published"
+    await room.local_participant.unpublish_track(publication.sid)
+    publication = await camera(room)
+    await publication.track.restart_track()
+    assert live(server) == []
+
+
+async def test_giving_up_before_it_is_its_turn(room: Room, server: Server) -> None:
+    publication = await camera(room)
+    server.browser.media_devices.hold()
+    restarting = asyncio.ensure_future(publication.track.restart_track())
+    await until(lambda: len(server.browser.media_devices.asked) == 2)
+    native = server.browser.make_track("video")
+    replacing = asyncio.ensure_future(publication.track.replace_track(native))
+    await asyncio.sleep(0)
+    assert native.wrappers
+    replacing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await replacing
+    assert not native.wrappers
+    server.browser.media_devices.release()
+    await restarting
 
 
 async def test_before_it_is_published(room: Room, server: Server) -> None:
