@@ -164,7 +164,10 @@ class LocalPublisher:
         if plan.backup is not None:
             self._room.options.dynacast = True  # or nobody would say that it is needed
         info, sender = await session.publish(track._media, plan)
-        return info, sender, publishing.adopted(plan, info)
+        plan = publishing.adopted(plan, info)
+        if plan.codec and not info.mime_type:  # what the server says at first may lack it
+            info = replace(info, mime_type=f"video/{plan.codec.upper()}")
+        return info, sender, plan
 
     def _prepare(self, track: LocalTrack, options: TrackPublishOptions) -> None:
         from lk_pyodide.core.publishing import may_publish

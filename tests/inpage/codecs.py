@@ -12,6 +12,7 @@ from lk_pyodide import (
     Room,
     RoomOptions,
     TrackPublishOptions,
+    TrackSubscribed,
     VideoCaptureOptions,
     VideoPresets,
     VideoQuality,
@@ -54,8 +55,8 @@ async def _sent(track: LocalTrack) -> dict[str, Any]:
     return sent
 
 
-async def receive(*, url: str, token: str, publisher: str, rounds: int) -> list[dict[str, Any]]:
-    """See the camera of somebody who publishes it again and again; the largest, then the smallest, layer of each.
+async def receive(*, url: str, token: str, publishers: list[str]) -> list[dict[str, Any]]:
+    """See the cameras of others, one after the other; the largest, then the smallest, layer of each.
 
     Returns:
         For each time the codec that came, and the widths.
@@ -63,10 +64,11 @@ async def receive(*, url: str, token: str, publisher: str, rounds: int) -> list[
     found = []
     async with Room() as room:
         await room.connect(url, token)
-        steps.reached("joined")
-        for number in range(rounds):
-            event = await room.wait_for("track_subscribed", lambda event: event.participant.identity == publisher, 60)
-            publication: RemoteTrackPublication = event.publication
+        for number, publisher in enumerate(publishers):
+            coming = asyncio.ensure_future(_subscribed(room, publisher))
+            await asyncio.sleep(0)  # it listens now
+            steps.reached(f"ready {number}")
+            publication = await coming
             assert publication.track is not None
             publication.track.attach("body")
             high = await _until(publication, lambda stats: stats.get("frameWidth", 0) >= 640)
@@ -82,9 +84,17 @@ async def receive(*, url: str, token: str, publisher: str, rounds: int) -> list[
                 }
             )
             publication.track.detach()
+            gone = asyncio.ensure_future(room.wait_for("track_unpublished", timeout=60))
             steps.reached(f"received {number}", found[-1])
-            await room.wait_for("track_unpublished", timeout=60)
+            await gone
     return found
+
+
+async def _subscribed(room: Room, publisher: str) -> RemoteTrackPublication:
+    subscribed = await room.wait_for(
+        TrackSubscribed, timeout=60, check=lambda event: event.participant.identity == publisher
+    )
+    return subscribed.publication
 
 
 async def _until(

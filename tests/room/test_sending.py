@@ -437,6 +437,7 @@ async def test_a_codec_that_is_not_there(server: Server, caplog: pytest.LogCaptu
     async with Room(browser=server.browser) as room:
         publication = await camera(room, TrackPublishOptions(video_codec="h264"))
         assert sender_of(publication).codec == "video/vp8"
+        assert publication.mime_type == "video/VP8"
         assert "h264 cannot be sent here; it is vp8 instead" in caplog.text
 
 
