@@ -34,6 +34,18 @@ async def preferred_codec(env: Env) -> None:
         await first.negotiate()
 
 
+async def received_dependencies(env: Env) -> None:
+    """A section that receives video asks which frames need which, as Chrome decodes no AV1 in layers otherwise."""
+    with Closer() as closer:
+        first, _ = closer.peers(env.browser)
+        first.pc.add_receiver("audio")
+        first.pc.add_receiver("video")
+        audio, video = re.split(r"^(?=m=)", await first.pc.create_offer(), flags=re.M)[1:]
+        assert "dependency-descriptor" not in audio
+        assert ("dependency-descriptor" in video) or env.name == "firefox", video
+        await first.negotiate()
+
+
 async def preferred_degradation(env: Env) -> None:
     """What to give up first can be said later, too, by several tasks at once and beside other changes."""
     with Closer() as closer, recorded_log() as lines:
@@ -104,4 +116,4 @@ async def switched_off_track(env: Env) -> None:
         await second.wait("track", 2)
 
 
-CASES = (preferred_codec, preferred_degradation, cloned_track, switched_off_track)
+CASES = (preferred_codec, received_dependencies, preferred_degradation, cloned_track, switched_off_track)

@@ -1,6 +1,6 @@
 import {give} from "./channel.js";
 import {Track} from "./media.js";
-import {Receiver, Sender, preferCodec, readStats} from "./sender.js";
+import {Receiver, Sender, preferCodec, readStats, receiveDependencies} from "./sender.js";
 import {Listeners} from "./session.js";
 
 /** An RTCPeerConnection, with its channels, senders and received tracks: they go when it goes. */
@@ -36,7 +36,8 @@ export class Connection {
   }
 
   addReceiver(kind) {
-    this.#native.addTransceiver(kind, {direction: "recvonly"});
+    const transceiver = this.#native.addTransceiver(kind, {direction: "recvonly"});
+    if (kind === "video") receiveDependencies(transceiver);
   }
 
   addSender(id, track, encodings, preference, codec) {

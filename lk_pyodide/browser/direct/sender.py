@@ -21,7 +21,7 @@ from lk_pyodide.browser.ffi import (
     to_future,
 )
 from lk_pyodide.browser.guard import closed_error, logger
-from lk_pyodide.browser.w3c import encoding_to_w3c
+from lk_pyodide.browser.w3c import DEPENDENCY_DESCRIPTOR, encoding_to_w3c
 from lk_pyodide.errors import BrowserError
 
 _FAINT: dict[str, Json] = {"scaleResolutionDownBy": 4, "maxBitrate": 10, "maxFramerate": 2}
@@ -151,6 +151,26 @@ def prefer_codec(js_transceiver: Js, codec: str) -> None:
             js_transceiver.setCodecPreferences(js.Array.of(*first, *rest))
     except (JsException, AttributeError) as error:  # older browsers lack it, or compare with what they can receive
         logger.debug("the browser takes no preference for %s (%s)", codec, get_error_name(error))
+
+
+def receive_dependencies(js_transceiver: Js) -> None:
+    """Have a section that receives video offer the dependency descriptor, where the browser would not by itself.
+
+    Without it Chrome decodes no AV1 in layers (livekit-client ``negotiateDependencyDescriptor``).
+
+    Args:
+        js_transceiver: its RTCRtpTransceiver.
+    """
+    if not hasattr(js_transceiver, "setHeaderExtensionsToNegotiate"):
+        return
+    js_extensions = js_transceiver.getHeaderExtensionsToNegotiate()
+    for js_extension in js_extensions:
+        if js_extension.uri == DEPENDENCY_DESCRIPTOR and js_extension.direction == "stopped":
+            js_extension.direction = "sendrecv"
+            try:
+                js_transceiver.setHeaderExtensionsToNegotiate(js_extensions)
+            except JsException as error:
+                logger.debug("the browser offers no dependency descriptor (%s)", get_error_name(error))
 
 
 class DirectReceiver:

@@ -68,6 +68,7 @@ _VIDEO = """m=video 9 UDP/TLS/RTP/SAVPF 96 97 98 99 102 103
 a=extmap:2 http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time
 a=extmap:4 urn:ietf:params:rtp-hdrext:sdes:mid
 a=extmap:10 urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id
+a=extmap:13 https://aomediacodec.github.io/av1-rtp-spec/#dependency-descriptor-rtp-header-extension
 {direction}
 a=rtcp-mux
 a=rtcp-rsize
