@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from lk_pyodide.core.messages import ParticipantTracks, TrackInfo, UpdateSubscription
 from lk_pyodide.core.track_settings import Wishes, is_enabled, settings
@@ -23,7 +23,7 @@ from lk_pyodide.types import (
 )
 
 if TYPE_CHECKING:
-    from lk_pyodide.local_track import LocalTrack
+    from lk_pyodide.local_track import LocalTrack, LocalVideoTrack
     from lk_pyodide.track import RemoteTrack, Track
 
 __all__ = ["LocalTrackPublication", "RemoteTrackPublication", "TrackPublication"]
@@ -158,9 +158,9 @@ class LocalTrackPublication(TrackPublication):
         return self._track if self.kind == TrackKind.AUDIO else None
 
     @property
-    def video_track(self) -> LocalTrack | None:
+    def video_track(self) -> LocalVideoTrack | None:
         """The track, if it is video."""
-        return self._track if self.kind == TrackKind.VIDEO else None
+        return cast("LocalVideoTrack", self._track) if self.kind == TrackKind.VIDEO else None
 
 
 class RemoteTrackPublication(TrackPublication):

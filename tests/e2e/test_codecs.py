@@ -133,43 +133,25 @@ async def test_what_goes_out(
     await run.result()
 
 
-_THEIRS: list[tuple[str, str]] = [("js", "h264"), ("js", "vp9"), ("js", "av1"), ("rust", "h264"), ("rust", "vp9")]
-"""Who publishes what, one after the other."""
+_RECEIVED = {"chromium": ["h264", "vp9", "av1"], "firefox": ["vp9", "av1"]}
+"""What livekit-client publishes, one after the other; Firefox decodes no H.264 without a plugin."""
 
 
 @pytest.mark.timeout(300)
-async def test_what_comes_in(
-    python_page: PythonPage,
-    js_peer: JsPeer,
-    rust_peer: Callable[[], RustPeer],
-    livekit: LiveKitServer,
-    room_name: str,
-) -> None:
+async def test_what_comes_in(python_page: PythonPage, js_peer: JsPeer, livekit: LiveKitServer, room_name: str) -> None:
     """Every codec of others is decoded, and its layers are switched."""
-    rust = rust_peer()
     await js_peer.connect(livekit.url, livekit.token("js", room_name))
-    await rust.connect(livekit.url, livekit.token("rust", room_name))
+    table = _RECEIVED[python_page.browser_name]
     run = await python_page.start(
-        codecs.receive,
-        url=livekit.url,
-        token=livekit.token("py", room_name),
-        publishers=[who for who, _ in _THEIRS],
+        codecs.receive, url=livekit.url, token=livekit.token("py", room_name), publishers=["js"] * len(table)
     )
-    for number, (who, codec) in enumerate(_THEIRS):
+    for number, codec in enumerate(table):
         await run.reached(f"ready {number}", 40)
-        if who == "js":
-            await js_peer.call(_PUBLISH, {"videoCodec": codec, "backupCodec": False})
-        else:
-            await rust.set_camera(True, video_codec=rtc.VideoCodec.Value(codec.upper()), simulcast=True)
+        await js_peer.call(_PUBLISH, {"videoCodec": codec, "backupCodec": False})
         found = await run.reached(f"received {number}", 90)
-        print(f"{python_page.browser_name}: {codec} of {who} {found}")
+        print(f"{python_page.browser_name}: {codec} {found}")
         assert found["codec"].lower() == f"video/{codec}"
-        if who == "js":
-            await js_peer.call(_UNPUBLISH)
-        else:
-            [publication] = rust.room.local_participant.track_publications.values()
-            await rust.room.local_participant.unpublish_track(publication.sid)
-            await rust._end("camera")
+        await js_peer.call(_UNPUBLISH)
     await run.result()
 
 
