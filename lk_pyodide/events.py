@@ -221,6 +221,14 @@ class LocalTrackUnpublished(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class LocalTrackCpuConstrained(Event):
+    """This machine is too slow for a video of ours; see :meth:`LocalVideoTrack.prioritize_performance`."""
+
+    track: LocalTrack
+    publication: LocalTrackPublication
+
+
+@dataclass(frozen=True, slots=True)
 class LocalTrackSubscribed(Event):
     """Someone subscribed to a track of ours for the first time."""
 
@@ -478,6 +486,7 @@ EventName: TypeAlias = Literal[
     "local_audio_silence_detected",
     "local_data_track_published",
     "local_data_track_unpublished",
+    "local_track_cpu_constrained",
     "local_track_published",
     "local_track_republished",
     "local_track_subscribed",
@@ -541,6 +550,7 @@ __all__ = [
     "LocalAudioSilenceDetected",
     "LocalDataTrackPublished",
     "LocalDataTrackUnpublished",
+    "LocalTrackCpuConstrained",
     "LocalTrackPublished",
     "LocalTrackRepublished",
     "LocalTrackSubscribed",

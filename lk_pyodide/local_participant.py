@@ -177,6 +177,29 @@ class LocalParticipant(Publishing[LocalTrackPublication]):
         """
         await self._publisher.unpublish_track(track, stop_on_unpublish)
 
+    async def unpublish_tracks(self, tracks: Sequence[str | LocalTrack]) -> list[LocalTrackPublication]:
+        """Stop publishing tracks, given by sid or themselves; those that are not published are passed over.
+
+        Returns:
+            What was published.
+        """
+        return await self._publisher.unpublish_tracks(tracks)
+
+    async def republish_all_tracks(
+        self, options: TrackPublishOptions | None = None, *, restart_tracks: bool = True
+    ) -> None:
+        """Publish everything again: the same publications, with new sids.
+
+        Args:
+            options: what is to be different.
+            restart_tracks: open cameras and microphones anew, too, unless they are muted.
+
+        Raises:
+            MediaDeviceError: a device could not be opened again; that track is not published any more.
+            PublishTrackError: the server does not take a track any more.
+        """
+        await self._publisher.republish_all(options, restart=restart_tracks)
+
     def set_track_subscription_permissions(
         self,
         *,
@@ -514,6 +537,7 @@ class LocalParticipant(Publishing[LocalTrackPublication]):
     def _updated(self, info: ParticipantInfo) -> None:
         self._info = info
         self._profile.confirm(info)
+        self._publisher.reconcile(info.tracks)
 
     def _refused(self, request_id: int, reason: str, message: str) -> None:
         self._profile.refused(request_id, reason, message)

@@ -217,6 +217,10 @@ class RoomContext:
         self.emit(ev.LocalTrackPublished(publication, track))
         self.emit(ev.LocalTrackRepublished(publication, previous_sid))
 
+    def local_track_cpu_constrained(self, publication: LocalTrackPublication) -> None:
+        """This machine is too slow for a video of ours."""
+        self.emit(ev.LocalTrackCpuConstrained(publication.track, publication))
+
     def local_track_subscribed(self, track: LocalTrack) -> None:
         """Somebody gets a track of ours."""
         self.emit(ev.LocalTrackSubscribed(track))

@@ -23,6 +23,7 @@ class RoomEvent:
     LocalAudioSilenceDetected: Final = "local_audio_silence_detected"
     LocalDataTrackPublished: Final = "local_data_track_published"
     LocalDataTrackUnpublished: Final = "local_data_track_unpublished"
+    LocalTrackCpuConstrained: Final = "local_track_cpu_constrained"
     LocalTrackPublished: Final = "local_track_published"
     LocalTrackRepublished: Final = "local_track_republished"
     LocalTrackSubscribed: Final = "local_track_subscribed"

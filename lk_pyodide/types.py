@@ -13,6 +13,7 @@ from enum import IntEnum, StrEnum
 from typing import Literal, NamedTuple, TypeAlias, TypeVar
 
 __all__ = [
+    "BackupCodecPolicy",
     "ByteStreamInfo",
     "ChatMessage",
     "ConnectErrorReason",
@@ -221,6 +222,17 @@ class VideoCodec(IntEnum):
     AV1 = 2
     VP9 = 3
     H265 = 4
+
+
+class BackupCodecPolicy(IntEnum):
+    """What becomes of the first codec when somebody needs the backup codec (``livekit.BackupCodecPolicy``).
+
+    The server prefers to let everybody have the backup codec; or both are sent; or always the backup codec alone.
+    """
+
+    PREFER_REGRESSION = 0
+    SIMULCAST = 1
+    REGRESSION = 2
 
 
 class ParticipantKind(IntEnum):

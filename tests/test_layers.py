@@ -24,7 +24,7 @@ LAYERS: tuple[tuple[frozenset[str], ...], ...] = (
         frozenset(
             {"ports", "track", "local_track", "publication", "participant", "local_participant", "devices"}
             | {"local_capture", "local_data", "local_devices", "local_permissions", "local_profile", "local_publishing"}
-            | {"places", "audio_analyser", "bitrates", "microphone"}
+            | {"local_layers", "local_sending", "places", "audio_analyser", "bitrates", "microphone"}
             | {"data_track", "local_data_tracks", "remote_data_tracks", "viewing"}
             | {"incoming_streams", "outgoing_streams", "stream_sources", "rpc", "frames", "e2ee", "token_source"}
             | {"media_sources", "recorder", "preconnect"}

@@ -29,9 +29,9 @@ MODULES = [
 INTERNAL = {
     f"lk_pyodide.{name}"
     for name in (
-        "bitrates device_watch jupyter local_capture local_data local_data_tracks local_devices local_permissions "
-        "local_profile local_publishing microphone mix places playback ports preconnect remote_data_tracks "
-        "room_context room_data room_updates stream_sources viewing"
+        "bitrates device_watch jupyter local_capture local_data local_data_tracks local_devices local_layers "
+        "local_permissions local_profile local_publishing local_sending microphone mix places playback ports "
+        "preconnect remote_data_tracks room_context room_data room_updates stream_sources viewing"
     ).split()
 }
 """Modules that users have no business with."""
@@ -60,7 +60,8 @@ CONTRACT = {
         num_publishers is_recording server_info __aenter__ __aexit__ register_text_stream_handler
         unregister_text_stream_handler register_byte_stream_handler unregister_byte_stream_handler""",
     "LocalParticipant": """enable_camera_and_microphone set_camera_enabled set_microphone_enabled
-        set_screen_share_enabled publish_track unpublish_track publish_data publish_dtmf publish_transcription
+        set_screen_share_enabled publish_track unpublish_track unpublish_tracks republish_all_tracks
+        publish_data publish_dtmf publish_transcription
         send_chat_message edit_chat_message set_name set_metadata set_attributes
         register_rpc_method unregister_rpc_method perform_rpc send_text stream_text send_bytes stream_bytes
         send_file publish_data_track""",
@@ -78,7 +79,9 @@ CONTRACT = {
         is_camera_enabled is_microphone_enabled is_screen_share_enabled is_speaking audio_level connection_quality""",
     "Track": """attach detach sid kind source name muted media_stream_track attached_elements get_stats
         get_rtc_stats_report current_bitrate""",
-    "LocalTrack": "mute unmute stop dimensions set_device_id device_id get_device_id",
+    "LocalTrack": """mute unmute stop dimensions set_device_id device_id get_device_id replace_track restart_track
+        pause_upstream resume_upstream is_upstream_paused""",
+    "LocalVideoTrack": "set_publishing_quality set_degradation_preference prioritize_performance",
     "RemoteTrack": "set_playout_delay get_playout_delay stream_state",
     "RemoteAudioTrack": "set_volume get_volume set_sink_id",
     "LocalAudioTrack": "audio_level check_for_silence",
@@ -116,7 +119,7 @@ VISIBLE = {
         publish_data_track publish_dtmf publish_track publish_transcription register_rpc_method send_bytes
         send_chat_message send_file send_text set_attributes set_camera_enabled set_metadata set_microphone_enabled
         set_name set_screen_share_enabled set_track_subscription_permissions
-        stream_bytes stream_text unpublish_track unregister_rpc_method""",
+        republish_all_tracks stream_bytes stream_text unpublish_track unpublish_tracks unregister_rpc_method""",
     "RemoteParticipant": "data_tracks get_volume set_volume",
     "LocalDataTrack": "flush info is_published try_push unpublish",
     "RemoteDataTrack": "info is_published publisher_identity set_pipeline_options subscribe",
@@ -130,10 +133,11 @@ VISIBLE = {
         video_quality video_track""",
     "Track": """attach attached_elements current_bitrate detach get_rtc_stats_report get_stats is_muted kind
         media_stream_track muted name sid source""",
-    "LocalTrack": "device_id dimensions get_device_id is_user_provided mute set_device_id stop unmute",
+    "LocalTrack": """device_id dimensions get_device_id is_upstream_paused is_user_provided mute pause_upstream
+        replace_track restart_track resume_upstream set_device_id stop unmute""",
     "LocalAudioTrack": "audio_level check_for_silence",
     "AudioAnalyser": "analyser calculate_volume cleanup get_frequencies level",
-    "LocalVideoTrack": "",
+    "LocalVideoTrack": "prioritize_performance set_degradation_preference set_publishing_quality",
     "RemoteTrack": "get_playout_delay set_playout_delay stream_state",
     "RemoteAudioTrack": "get_volume set_sink_id set_volume",
     "RemoteVideoTrack": "is_adaptive_stream observe_element_info stop_observing_element_info",

@@ -104,10 +104,11 @@ class Encoding:
 
 @dataclass(frozen=True, slots=True)
 class SenderInit:
-    """How a track is sent."""
+    """How a track is sent; ``codec`` is the mime type that is preferred, compared without case."""
 
     encodings: tuple[Encoding, ...] = ()
     degradation_preference: str | None = None
+    codec: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,6 +233,10 @@ class MediaTrack(Protocol):
     def set_handler(self, handler: MediaTrackHandler | None, /) -> None: ...
     def set_enabled(self, enabled: bool, /) -> None: ...
     def set_content_hint(self, hint: str, /) -> None: ...
+    async def clone(self) -> MediaTrack:
+        """Make another track of the same source, with an id of its own. Each is ended by itself."""
+        ...
+
     def end(self) -> None:
         """End the track and let the device go, but know the track: a connection may still get it, as one that is off.
 
@@ -254,6 +259,10 @@ class Sender(Protocol):
     async def replace_track(self, track: MediaTrack | None, /) -> None: ...
     async def set_encodings(self, encodings: Sequence[Encoding], /) -> None:
         """Overwrite the given fields of the encodings, matched by rid, or by place where there is none."""
+        ...
+
+    async def set_degradation_preference(self, preference: str, /) -> None:
+        """Tell what to give up first; a browser that does not know of it ignores it."""
         ...
 
     async def get_stats(self) -> Sequence[Mapping[str, Json]]: ...

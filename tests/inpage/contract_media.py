@@ -86,25 +86,6 @@ async def permissions(env: Env) -> None:
         assert await env.browser.media_devices.query_permission(name) in DevicePermission
 
 
-async def track_that_is_off(env: Env) -> None:
-    """It has ended, and knows what it was; a connection still gets it; it is told nothing."""
-    with Closer() as closer:
-        first, second = closer.peers(env.browser)
-        (video,) = await closer.capture(env, "video")
-        log = TrackLog()
-        video.set_handler(log)
-        before = video.settings
-        assert before.width
-        video.end()
-        video.end()
-        assert video.ready_state == "ended"
-        assert video.settings == before
-        first.pc.add_sender(video, SenderInit())
-        await first.negotiate()
-        await second.wait("track")
-        assert log.calls == []
-
-
 async def user_media_fails(env: Env) -> None:
     """What cannot be given is a typed error. (Chromium's is no Error, on which Pyodide would wait for ever.)"""
     async with asyncio.timeout(10):
@@ -557,7 +538,6 @@ CASES = (
     user_media,
     device_list,
     permissions,
-    track_that_is_off,
     user_media_fails,
     user_media_cancelled,
     display_media,

@@ -31,7 +31,7 @@ class Wire:
 
 async def _sending(wire: Wire) -> Track:
     track = await create_local_audio_track(browser=FakeBrowser())
-    track._sender = wire  # type: ignore[assignment]
+    track._sending.sender = wire  # type: ignore[assignment]
     return track
 
 

@@ -39,6 +39,7 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     "local_track_subscribed": ("track",),
     "local_audio_silence_detected": ("publication",),
     "speaking_while_muted": ("publication",),
+    "local_track_cpu_constrained": ("track", "publication"),
     "data_track_published": ("track",),
     "data_track_unpublished": ("sid",),
     "local_data_track_published": ("track",),

@@ -25,7 +25,7 @@ export function readSettings(native) {
 
 /** A MediaStreamTrack. */
 export class Track {
-  static calls = ["setEnabled", "setContentHint", "end", "stop"];
+  static calls = ["setEnabled", "setContentHint", "clone", "end", "stop"];
   #session;
   #listeners = new Listeners();
   #isOwn;
@@ -50,6 +50,10 @@ export class Track {
 
   setContentHint(hint) {
     this.native.contentHint = hint;
+  }
+
+  clone() {
+    return this.#session.add(new Track(this.#session, this.native.clone(), true)).describe();
   }
 
   /** Let the device go, but not the track: a connection may still get it. */

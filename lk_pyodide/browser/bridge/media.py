@@ -53,6 +53,21 @@ class BridgeTrack(TrackSnapshot, Remote):
         """Tell the encoder what the track shows."""
         self._cast("setContentHint", hint)
 
+    async def clone(self) -> BridgeTrack:
+        """Make another track of the same source; when nobody waits any more it is ended as it arrives."""
+        if not self._is_open:
+            raise closed_error("track")
+        handover: Handover[BridgeTrack] = Handover(BridgeTrack.stop)
+
+        def answer(error: list[Any] | None, value: Any) -> None:
+            if error is not None:
+                handover.fail(to_error(error))
+            else:
+                handover.give(BridgeTrack(self._bridge, value))
+
+        self._bridge.ask(self.handle, "clone", answer=answer)
+        return await answered(handover)
+
     def end(self) -> None:
         """End the track, and know it still."""
         self._cast("end")

@@ -75,7 +75,7 @@ class BridgeConnection(ConnectionSnapshot, Remote):
         self._senders = [old for old in self._senders if not old.is_removed]
         self._senders.append(sender)
         encodings = [encoding_to_w3c(encoding) for encoding in init.encodings]
-        self._cast("addSender", sender.handle, handle, encodings, init.degradation_preference)
+        self._cast("addSender", sender.handle, handle, encodings, init.degradation_preference, init.codec)
         return sender
 
     def send_on(self, mid: str, track: MediaTrack | None, /) -> None:
@@ -213,6 +213,11 @@ class BridgeSender(Remote):
         self._check()
         for missing in await self._ask("setEncodings", [encoding_to_w3c(encoding) for encoding in encodings]):
             logger.warning("no encoding %s to set", missing)
+
+    async def set_degradation_preference(self, preference: str, /) -> None:
+        """Tell what to give up first; a browser that does not know of it ignores it."""
+        self._check()
+        await self._ask("prefer", preference)
 
     async def get_stats(self) -> Sequence[Mapping[str, Json]]:
         """Statistics of this sender."""

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Mapping, Sequence
 
 from lk_pyodide.browser.api import DeviceName, Json, MediaKind, MediaTrack, MediaTrackHandler, TrackSettings
 from lk_pyodide.browser.ffi import Js, Listeners, call_settled, from_js_json, is_nothing, js, to_error, to_js_json, wait
-from lk_pyodide.browser.guard import Handover
+from lk_pyodide.browser.guard import Handover, closed_error
 from lk_pyodide.browser.snapshots import TrackSnapshot
 from lk_pyodide.errors import BrowserError, DeviceUnsupportedError, MediaDeviceError, TrackInvalidError, UsageError
 from lk_pyodide.types import DeviceInfo, DevicePermission
@@ -55,10 +55,16 @@ class DirectTrack(TrackSnapshot):
         if self._native is not None:
             self._native.contentHint = hint
 
+    async def clone(self) -> DirectTrack:
+        """Make another track of the same source."""
+        if self._native is None:
+            raise closed_error("track")
+        return DirectTrack(self._native.clone())
+
     def end(self) -> None:
         """End the track, and know it still."""
-        _ = self.settings  # as it was: one that has ended does not tell
         if self._native is not None:
+            self._settings = self.settings  # of a track that has ended browsers tell less
             self._native.stop()
         self._state = "ended"
 

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from lk_pyodide.browser.api import DeviceName, Json, MediaKind, MediaTrack, MediaTrackHandler, TrackSettings
-from lk_pyodide.browser.guard import Handover, call
+from lk_pyodide.browser.guard import Handover, call, closed_error
 from lk_pyodide.browser.snapshots import TrackSnapshot
 from lk_pyodide.errors import MediaDeviceError, UsageError
 from lk_pyodide.types import DeviceInfo, DevicePermission
@@ -32,6 +32,7 @@ class FakeMediaStreamTrack:
         """How loud a microphone is, 0 to 1, as a test wants it; 0 is one that is switched off."""
         self.source: FakeMediaStreamTrack | None = None
         """For a received track: what the other side sends at present."""
+        self.clones: list[FakeMediaStreamTrack] = []
         self.wrappers: list[FakeTrack] = []
 
     def end(self) -> None:
@@ -98,6 +99,17 @@ class FakeTrack(TrackSnapshot):
         """Tell the encoder what the track shows."""
         if self._native is not None:
             self._native.content_hint = hint
+
+    async def clone(self) -> FakeTrack:
+        """Make another track of the same source."""
+        await asyncio.sleep(0)
+        if self._native is None:
+            raise closed_error("track")
+        native = self._native
+        copy = FakeMediaStreamTrack(native.kind, self._browser.network.make_id("track"), native.label, native.settings)
+        copy.enabled, copy.content_hint, copy.ready_state = native.enabled, native.content_hint, native.ready_state
+        native.clones.append(copy)
+        return FakeTrack(self._browser, copy)
 
     def end(self) -> None:
         """End the track, and know it still."""

@@ -30,7 +30,8 @@ class FakeSender:
     Attributes:
         native: the track that is sent.
         encodings: as they are set at present.
-        degradation_preference: as it was given.
+        degradation_preference: as it was given last.
+        codec: the mime type that is preferred.
     """
 
     def __init__(self, transceiver: Transceiver, native: FakeMediaStreamTrack, init: SenderInit) -> None:
@@ -39,6 +40,7 @@ class FakeSender:
         self.native: FakeMediaStreamTrack | None = native
         self.encodings = list(init.encodings) or [Encoding()]
         self.degradation_preference = init.degradation_preference
+        self.codec = init.codec
 
     async def replace_track(self, track: MediaTrack | None, /) -> None:
         """Send another track, or nothing."""
@@ -63,6 +65,14 @@ class FakeSender:
             await asyncio.sleep(0)
             self._check()
             self.encodings = changed
+
+    async def set_degradation_preference(self, preference: str, /) -> None:
+        """Tell what to give up first."""
+        async with self._lock:
+            self._check()
+            await asyncio.sleep(0)
+            self._check()
+            self.degradation_preference = preference
 
     async def get_stats(self) -> Sequence[Mapping[str, Json]]:
         """Statistics of this sender."""
