@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from lk_pyodide import BrowserError, LocalTrack, Room, Track
 from lk_pyodide.bitrates import PATIENCE, PERIOD, Bitrates
 from lk_pyodide.browser.api import Json
+from lk_pyodide.core.messages import AddTrackRequest
+from lk_pyodide.core.publishing import PublishPlan
 from lk_pyodide.devices import create_local_audio_track
 from lk_pyodide.stats import RtcStats
 from lk_pyodide.testing import FakeBrowser
@@ -31,7 +33,7 @@ class Wire:
 
 async def _sending(wire: Wire) -> Track:
     track = await create_local_audio_track(browser=FakeBrowser())
-    track._sending.sender = wire  # type: ignore[assignment]
+    track._sending.start(wire, PublishPlan(AddTrackRequest(), ()))  # type: ignore[arg-type]
     return track
 
 
