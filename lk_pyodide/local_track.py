@@ -16,10 +16,11 @@ from lk_pyodide.logging import get_logger
 from lk_pyodide.options import AudioCaptureOptions, VideoCaptureOptions
 from lk_pyodide.session.tasks import TaskSet
 from lk_pyodide.track import Track
-from lk_pyodide.types import TrackSource, VideoQuality
+from lk_pyodide.types import TrackProcessor, TrackSource, VideoQuality
 
 if TYPE_CHECKING:
     from lk_pyodide.audio_analyser import Level
+    from lk_pyodide.browser.api_processing import Processing
     from lk_pyodide.preconnect import PreConnectBuffer
 
 __all__ = ["LocalAudioTrack", "LocalTrack", "LocalVideoTrack"]
@@ -64,6 +65,8 @@ class LocalTrack(Track):
         self._stop_on_mute = self._is_device and source == TrackSource.CAMERA
         self._stopped = False
         self._preconnect: PreConnectBuffer | None = None
+        self._processor: Any = None
+        self._processing: Processing | None = None
         self._events = _DeviceEvents(self)
         media.set_handler(self._events)
 
@@ -197,6 +200,7 @@ class LocalTrack(Track):
                 raise TrackInvalidError(f"a track of {media.kind} cannot take the place of one of {self._media.kind}")
             async with self._change:
                 former = self._media
+                media = await self._processed(media)
                 if self._stopped or not await self._take(media):
                     raise TrackInvalidError("the track has been stopped")
                 if self.is_user_provided or former.id == media.id:
@@ -210,6 +214,59 @@ class LocalTrack(Track):
         self._constraints = None if user_provided else {"deviceId": {"ideal": device}} if device else {}
         self._is_device = not user_provided and self._source in (TrackSource.CAMERA, TrackSource.MICROPHONE)
         self._stop_on_mute = self._is_device and (self._stop_on_mute or self._source == TrackSource.CAMERA)
+
+    async def set_processor(self, processor: TrackProcessor | Any) -> None:
+        """Send and show what a processor makes of the track, from now on and on whatever device it is.
+
+        A former processor ends. While a camera is off the new one waits for it.
+
+        Args:
+            processor: of Python (:class:`TrackProcessor`) or of JavaScript.
+
+        Raises:
+            BrowserError: it failed; the track goes on as it was, without a processor.
+            TrackInvalidError: the track has been stopped.
+            UsageError: Python is not on the page.
+        """
+        processing = self._browser.new_processing(processor)
+        async with self._change:
+            await self._unprocess()
+            if self._stopped:
+                raise TrackInvalidError("the track has been stopped")
+            self._processor, self._processing = processor, processing
+            if self._is_off:
+                return
+            try:
+                media = await processing.run(self._media)
+                await self._sending.replace(media, enabled=not self._muted)
+            except BaseException:
+                self._processor = self._processing = None
+                await processing.close()
+                raise
+            if self._stopped:
+                media.close()
+                return
+            self._replace_media(media)
+
+    async def stop_processor(self) -> None:
+        """Send and show the track itself again; the processor ends."""
+        async with self._change:
+            await self._unprocess()
+
+    def get_processor(self) -> TrackProcessor | Any | None:
+        """The processor that is set."""
+        return self._processor
+
+    async def _unprocess(self) -> None:
+        processing, self._processor, self._processing = self._processing, None, None
+        if processing is None:
+            return
+        processed = self._media
+        if processing.has(processed):
+            original = processing.unwrap(processed)
+            self._replace_media(original)
+            await self._sending.replace(original, enabled=not self._muted)
+        await processing.close()
 
     async def pause_upstream(self) -> None:
         """Send nothing: others take it for muted, while the device stays on and plays here. It holds until resumed."""
@@ -318,6 +375,11 @@ class LocalTrack(Track):
 
     async def _reopen(self) -> None:
         media = await self._open()
+        try:
+            media = await self._processed(media)
+        except BaseException:
+            media.stop()
+            raise
         former = self._media
         try:
             is_taken = not self._stopped and await self._take(media)
@@ -327,6 +389,11 @@ class LocalTrack(Track):
         (former if is_taken else media).stop()  # one that ended by itself is still held
         if is_taken and self._on_reopened is not None:
             self._on_reopened()
+
+    async def _processed(self, media: MediaTrack) -> MediaTrack:
+        if self._processing is None or self._stopped:
+            return media
+        return await self._processing.run(media)
 
     async def _take(self, media: MediaTrack) -> bool:
         """Send and show another of the browser's tracks; the former one is the caller's to end.
@@ -371,6 +438,9 @@ class LocalTrack(Track):
 
     def _end(self) -> None:
         super()._end()
+        if self._processing is not None:
+            self._tasks.spawn(self._processing.close())
+            self._processor = self._processing = None
         if self._preconnect is not None:
             self._preconnect.close()
 

@@ -80,7 +80,7 @@ CONTRACT = {
     "Track": """attach detach sid kind source name muted media_stream_track attached_elements get_stats
         get_rtc_stats_report current_bitrate""",
     "LocalTrack": """mute unmute stop dimensions set_device_id device_id get_device_id replace_track restart_track
-        pause_upstream resume_upstream is_upstream_paused""",
+        pause_upstream resume_upstream is_upstream_paused set_processor get_processor stop_processor""",
     "LocalVideoTrack": "set_publishing_quality set_degradation_preference prioritize_performance",
     "RemoteTrack": "set_playout_delay get_playout_delay stream_state",
     "RemoteAudioTrack": "set_volume get_volume set_sink_id",
@@ -133,8 +133,9 @@ VISIBLE = {
         video_quality video_track""",
     "Track": """attach attached_elements current_bitrate detach get_rtc_stats_report get_stats is_muted kind
         media_stream_track muted name sid source""",
-    "LocalTrack": """device_id dimensions get_device_id is_upstream_paused is_user_provided mute pause_upstream
-        replace_track restart_track resume_upstream set_device_id stop unmute""",
+    "LocalTrack": """device_id dimensions get_device_id get_processor is_upstream_paused is_user_provided mute
+        pause_upstream replace_track restart_track resume_upstream set_device_id set_processor stop stop_processor
+        unmute""",
     "LocalAudioTrack": "audio_level check_for_silence",
     "AudioAnalyser": "analyser calculate_volume cleanup get_frequencies level",
     "LocalVideoTrack": "prioritize_performance set_degradation_preference set_publishing_quality",

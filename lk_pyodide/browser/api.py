@@ -25,6 +25,7 @@ from lk_pyodide.types import DeviceInfo, DevicePermission
 
 if TYPE_CHECKING:
     from lk_pyodide.browser.api_audio import AudioGraph
+    from lk_pyodide.browser.api_processing import Processing
     from lk_pyodide.browser.api_sources import MediaSources, Recorder, RecorderHandler
     from lk_pyodide.browser.api_views import ViewHandler, Views
 
@@ -529,6 +530,10 @@ class Browser(Protocol):
 
     @property
     def sources(self) -> MediaSources: ...
+    def new_processing(self, processor: object, /) -> Processing:
+        """Have a processor of the user's work; raises UsageError where Python is not on the page."""
+        ...
+
     def record(
         self, track: MediaTrack, mime_types: Sequence[str], timeslice: float, handler: RecorderHandler, /
     ) -> Recorder:

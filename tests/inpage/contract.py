@@ -49,6 +49,9 @@ NATIVE_CASES = (
     "last_words_at_once",
     "inactive_encodings",
     "remote_candidate_null",
+    "processor_of_javascript",
+    "processor_of_python",
+    "processor_that_fails",
 )
 """Those of ``contract_native``, which can only be imported in a page."""
 

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from lk_pyodide.browser.api_sources import RecorderHandler
     from lk_pyodide.browser.api_views import ViewHandler, Views
     from lk_pyodide.browser.direct.audio import DirectAudioGraph
+    from lk_pyodide.browser.direct.processing import DirectProcessing
     from lk_pyodide.browser.direct.recorder import DirectRecorder
     from lk_pyodide.browser.direct.sources import DirectSources
 
@@ -97,6 +98,12 @@ class DirectBrowser:
         from lk_pyodide.browser.direct.sources import DirectSources
 
         return DirectSources()
+
+    def new_processing(self, processor: object, /) -> DirectProcessing:
+        """Have a processor work."""
+        from lk_pyodide.browser.direct.processing import DirectProcessing
+
+        return DirectProcessing(processor)
 
     def record(
         self, track: MediaTrack, mime_types: Sequence[str], timeslice: float, handler: RecorderHandler, /

@@ -30,6 +30,7 @@ from lk_pyodide.browser.fake.elements import FakeElement, FakeNode, FakePage
 from lk_pyodide.browser.fake.media import FakeMediaDevices, FakeMediaStreamTrack, FakeTrack
 from lk_pyodide.browser.fake.network import FakeNetwork
 from lk_pyodide.browser.fake.peer import FakePeerConnection
+from lk_pyodide.browser.fake.processing import FakeProcessing
 from lk_pyodide.browser.fake.sources import FakeRecorder, FakeSources
 from lk_pyodide.browser.fake.tabs import FakeBroadcastChannel, FakeLock
 from lk_pyodide.browser.fake.views import FakeViews
@@ -165,6 +166,10 @@ class FakeBrowser:
     def sources(self) -> FakeSources:
         """Tracks that are no device's."""
         return self._sources
+
+    def new_processing(self, processor: object, /) -> FakeProcessing:
+        """Have a processor work."""
+        return FakeProcessing(self, processor)
 
     def record(
         self, track: MediaTrack, mime_types: Sequence[str], timeslice: float, handler: RecorderHandler, /
