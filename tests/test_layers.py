@@ -30,7 +30,7 @@ LAYERS: tuple[tuple[frozenset[str], ...], ...] = (
             | {"media_sources", "recorder", "preconnect"}
         ),
     ),
-    (frozenset({"events", "room_event"}),),
+    (frozenset({"data_events", "events", "room_event"}),),
     (frozenset({"device_watch", "jupyter", "mix", "playback", "room_context", "room_data", "room_updates"}),),
     (frozenset({"room"}),),
     (frozenset({"__init__", "__main__", "conversation", "testing", "local", "ui"}),),
