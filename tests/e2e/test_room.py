@@ -137,7 +137,7 @@ async def test_unpublish(party: Party) -> None:
 async def test_media(party: Party) -> None:
     """Everybody publishes; frames and energy arrive at everybody; what is muted stops, and comes back."""
     for peer in party.all:
-        await peer.set_camera(True)
+        await peer.set_small_camera()
         await peer.set_microphone(True)
     for looker, other in party.pairs():
         await looker.wait_remote(

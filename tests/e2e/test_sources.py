@@ -81,4 +81,4 @@ async def test_what_is_said_before_an_agent_comes(
     assert reader.info.attributes == {"trackId": found["sid"], "sampleRate": "48000", "channels": "1"}
     assert reader.info.mime_type.startswith("audio/")
     assert data.startswith((EBML, OGG))
-    assert len(data) > 1000
+    assert len(data) > 500, "a second and a half: even of silence it has 75 packets"

@@ -93,6 +93,10 @@ class JsPeer(Peer):
         """See `Peer`; options are VideoCaptureOptions."""
         await self._local("setCameraEnabled", enabled, options)
 
+    async def set_small_camera(self) -> None:
+        """See `Peer`."""
+        await self.set_camera(True, resolution={"width": 320, "height": 180, "frameRate": 20})
+
     async def set_microphone(self, enabled: bool, **options: Any) -> None:
         """See `Peer`; options are AudioCaptureOptions."""
         await self._local("setMicrophoneEnabled", enabled, options)

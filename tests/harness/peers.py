@@ -195,6 +195,10 @@ class Peer(ABC):
         """Publish (or unmute), or mute, a moving picture as a camera."""
 
     @abstractmethod
+    async def set_small_camera(self) -> None:
+        """Publish a moving picture as a camera that is small, so that several of them leave the machine at ease."""
+
+    @abstractmethod
     async def set_microphone(self, enabled: bool, **options: Any) -> None:
         """Publish (or unmute), or mute, a sounding tone as a microphone."""
 

@@ -89,6 +89,10 @@ class PyPeer(Peer):
         """See `Peer`."""
         await self.command("set_camera", enabled=enabled)
 
+    async def set_small_camera(self) -> None:
+        """See `Peer`."""
+        await self.command("set_small_camera")
+
     async def set_microphone(self, enabled: bool, **options: Any) -> None:
         """See `Peer`."""
         await self.command("set_microphone", enabled=enabled)

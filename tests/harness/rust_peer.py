@@ -152,6 +152,10 @@ class RustPeer(Peer):
         elif enabled:
             await self._publish_video(_CAMERA, **options)
 
+    async def set_small_camera(self) -> None:
+        """See `Peer`: it has no other."""
+        await self.set_camera(True)
+
     async def set_microphone(self, enabled: bool, **options: Any) -> None:
         """See `Peer`; options are rtc.TrackPublishOptions."""
         if self._publication(rtc.TrackSource.SOURCE_MICROPHONE):

@@ -27,6 +27,8 @@ from lk_pyodide import (
     TextStreamReader,
     TrackSource,
     TrackSubscribed,
+    VideoCaptureOptions,
+    VideoPresets,
 )
 from lk_pyodide.browser.current import current
 from lk_pyodide.participant import Participant
@@ -170,6 +172,10 @@ class PagePeer:
 
     async def set_camera(self, enabled: bool) -> None:
         await self.room.local_participant.set_camera_enabled(enabled)
+
+    async def set_small_camera(self) -> None:
+        small = VideoCaptureOptions(resolution=VideoPresets.H180.resolution)
+        await self.room.local_participant.set_camera_enabled(True, small)
 
     async def set_microphone(self, enabled: bool) -> None:
         await self.room.local_participant.set_microphone_enabled(enabled)

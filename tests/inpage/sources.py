@@ -105,6 +105,7 @@ async def speak_early(*, url: str, token: str) -> dict[str, Any]:
             room.connect(url, token), room.local_participant.set_microphone_enabled(True, publish_options=early)
         )
         assert publication is not None
+        await asyncio.sleep(1.5)  # so much is said
         steps.reached("published")
         await heard
         await steps.until("read", 60)
