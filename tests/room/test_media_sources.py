@@ -63,7 +63,6 @@ async def test_the_end_of_a_file(room: Room, server: Server) -> None:
     await room.connect(URL, "token")
     (sound, _) = tracks = await create_local_file_tracks(b"film", browser=server.browser)
     publications = [await room.local_participant.publish_track(track) for track in tracks]
-    server.browser.make_track("audio")
     native = sound.media_stream_track
     native.end()
     await until(lambda: publications[0].muted)

@@ -101,7 +101,7 @@ class DirectSources:
 
     async def play(self, source: str | bytes | Blob, mime_type: str, loop: bool, /) -> Sequence[MediaTrack]:
         """Play a file."""
-        player = _Player(await _address(source, mime_type), loop)
+        player = _Player(_address(source, mime_type), loop)
         try:
             return await player.start()
         except BaseException:
@@ -109,15 +109,15 @@ class DirectSources:
             raise
 
 
-async def _address(source: str | bytes | Blob, mime_type: str) -> tuple[str, bool]:
+def _address(source: str | bytes | Blob, mime_type: str) -> tuple[str, bool]:
     """Where the file is, and whether that is to be given back."""
     if isinstance(source, str):
         return source, False
-    if isinstance(source, DirectBlob):
-        js_blob = source.native
+    if isinstance(source, bytes):
+        js_blob = js.Blob.new(js.Array.of(to_js_bytes(source)), to_js_json({"type": mime_type}))
     else:
-        data = source if isinstance(source, bytes) else await source.read(0, source.size)
-        js_blob = js.Blob.new(js.Array.of(to_js_bytes(data)), to_js_json({"type": mime_type}))
+        assert isinstance(source, DirectBlob), "the page has no others"
+        js_blob = source.native
     return str(js.URL.createObjectURL(js_blob)), True
 
 

@@ -22,8 +22,7 @@ class FakeSources:
     """Silence, darkness, elements and files as tracks.
 
     Attributes:
-        played: sources of files that were played.
-        playing: tracks of those that are played, which a test ends with :meth:`FakeMediaStreamTrack.end`.
+        played: sources of files that were played; a test ends one with :meth:`FakeMediaStreamTrack.end`.
     """
 
     def __init__(self, browser: FakeBrowser) -> None:
