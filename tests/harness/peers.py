@@ -218,6 +218,10 @@ class Peer(ABC):
     async def video_stats(self, identity: str, source: Source = "camera") -> VideoStats:
         """What has arrived of somebody's video; zeros when nothing."""
 
+    async def arrived(self, identity: str, source: Source = "camera") -> str:
+        """The peer's own account of what has arrived of somebody's video, for the message of a failure."""
+        return f"{self.make} keeps no account of {identity}'s {source}"
+
     @abstractmethod
     async def audio_energy(self, identity: str, seconds: float = 1.0) -> float:
         """The RMS (0 to 1) of somebody's microphone over the next seconds."""
@@ -474,7 +478,8 @@ class Peer(ABC):
             if stats.frames >= first + more and stats.contrast > 0:
                 return stats
             if time.monotonic() > deadline:
-                raise self._timeout(f"{identity}'s {source} went from {first} to {stats} in {timeout} s")
+                arrived = await self.arrived(identity, source)
+                raise self._timeout(f"{identity}'s {source} went from {first} to {stats} in {timeout} s\n{arrived}")
             await asyncio.sleep(0.1)  # statistics have no event to wait for
 
     async def wait_dark(self, identity: str, source: Source = "camera", *, timeout: float = 15) -> VideoStats:

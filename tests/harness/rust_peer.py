@@ -89,7 +89,10 @@ class RustPeer(Peer):
         """See `Peer`. Options are rtc.RoomOptions."""
         self.room = _RecordingRoom(self._on_event)
         self._topics.clear()
-        await self.room.connect(url, token, rtc.RoomOptions(**options))
+        # On one connection, its first published video changes the codec parameters of what it receives
+        # (x-google-start-bitrate): libwebrtc makes the receive streams anew, and a packet that comes meanwhile takes
+        # the sink from one ("Could not create default receive stream"): decoded, never shown. livekit 1.2.1.
+        await self.room.connect(url, token, rtc.RoomOptions(single_peer_connection=False, **options))
         self.identity = self.room.local_participant.identity
 
     async def disconnect(self) -> None:
@@ -203,6 +206,13 @@ class RustPeer(Peer):
         """See `Peer`."""
         meter = self._video.get(self._track_sid(identity, source), VideoMeter())
         return VideoStats(meter.frames, meter.width, meter.height, meter.contrast)
+
+    async def arrived(self, identity: str, source: Source = "camera") -> str:
+        """See `Peer`."""
+        participant = self.room.remote_participants[identity]
+        publication = participant.track_publications[self._track_sid(identity, source)]
+        stats = await publication.track.get_stats() if publication.track else []
+        return "\n".join(str(found.inbound_rtp) for found in stats if found.HasField("inbound_rtp"))
 
     async def audio_energy(self, identity: str, seconds: float = 1.0) -> float:
         """See `Peer`. From the decoded samples."""
