@@ -243,7 +243,7 @@ class LocalTrack(Track):
                 self._processor = self._processing = None
                 await processing.close()
                 raise
-            if self._stopped:
+            if self._processing is not processing:  # stopped meanwhile
                 media.close()
                 return
             self._replace_media(media)

@@ -6,7 +6,6 @@ Imported only by :func:`lk_pyodide.browser.current.current`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cached_property
 from typing import TYPE_CHECKING, cast
 
 from lk_pyodide.browser.api import (
@@ -51,6 +50,7 @@ class DirectBrowser:
         self._info = _read_info()
         self._page = Page(self._info.name)
         self._media_devices = DirectMediaDevices()
+        self._audio_graph: DirectAudioGraph | None = None
         is_safari = self._info.name == "safari"
         self._elements = Elements(is_safari=is_safari, is_late=is_safari or self._info.name == "firefox")
 
@@ -67,12 +67,14 @@ class DirectBrowser:
         """Cameras, microphones, screens."""
         return self._media_devices
 
-    @cached_property
+    @property
     def audio_graph(self) -> DirectAudioGraph:
         """Web Audio."""
-        from lk_pyodide.browser.direct.audio import DirectAudioGraph  # few need it
+        if self._audio_graph is None:
+            from lk_pyodide.browser.direct.audio import DirectAudioGraph  # few need it
 
-        return DirectAudioGraph()
+            self._audio_graph = DirectAudioGraph()
+        return self._audio_graph
 
     def open_websocket(self, url: str, handler: WebSocketHandler, /) -> DirectWebSocket:
         """Open a WebSocket."""

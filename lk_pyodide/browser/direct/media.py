@@ -123,12 +123,17 @@ def get_native(track: MediaTrack) -> Js:
     return native
 
 
-def adopt_track(native: object) -> DirectTrack:
-    """Wrap a track that somebody else made."""
+def as_native_track(native: object) -> Js:
+    """Take for a MediaStreamTrack what looks like one; raises TrackInvalidError."""
     js_native: Js = native
     if getattr(js_native, "kind", None) not in ("audio", "video") or not hasattr(js_native, "readyState"):
         raise TrackInvalidError("this is not a MediaStreamTrack")
-    return DirectTrack(js_native)
+    return js_native
+
+
+def adopt_track(native: object) -> DirectTrack:
+    """Wrap a track that somebody else made."""
+    return DirectTrack(as_native_track(native))
 
 
 class DirectMediaDevices:

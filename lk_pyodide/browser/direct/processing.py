@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from lk_pyodide.browser.api import MediaTrack, MediaTrackHandler, TrackSettings
-from lk_pyodide.browser.direct.media import DirectTrack, adopt_track, get_native
+from lk_pyodide.browser.direct.media import DirectTrack, as_native_track, get_native
 from lk_pyodide.browser.ffi import Js, JsException, JsProxy, forget, is_nothing, js, to_error, to_js_object, translate
 from lk_pyodide.browser.guard import logger, processor_failed
 from lk_pyodide.errors import BrowserError, UsageError
@@ -97,7 +97,7 @@ class DirectProcessing:
         native = getattr(self._processor, "processedTrack" if self._is_js else "processed_track", None)
         if is_nothing(native):
             raise BrowserError("the processor gave no track", "InvalidStateError")
-        return ProcessedTrack(get_native(adopt_track(native)), track)
+        return ProcessedTrack(as_native_track(native), track)
 
     def has(self, track: MediaTrack, /) -> bool:
         """Whether it made this track."""
@@ -113,7 +113,7 @@ class DirectProcessing:
         """Let the processor go."""
         if self._has_begun:
             native = getattr(self._processor, "processedTrack" if self._is_js else "processed_track", None)
-            if not is_nothing(native):
+            if native is not None and not is_nothing(native):
                 native.stop()
             try:
                 await self._call("destroy")
