@@ -21,6 +21,8 @@ from lk_pyodide.devices import (
     create_local_screen_tracks,
     create_local_tracks,
     create_local_video_track,
+    facing_mode_from_device_label,
+    facing_mode_from_local_track,
 )
 from lk_pyodide.emitter import Event, EventSource, EventStream
 from lk_pyodide.errors import *  # noqa: F403
@@ -41,6 +43,7 @@ from lk_pyodide.track import AttachedElement, ElementInfo, RemoteAudioTrack, Rem
 from lk_pyodide.types import *  # noqa: F403
 
 if TYPE_CHECKING:
+    from lk_pyodide.audio_analyser import AudioAnalyser, create_audio_analyser
     from lk_pyodide.conversation import Chat, Transcripts
     from lk_pyodide.media_sources import (
         create_local_element_tracks,
@@ -53,6 +56,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AccessToken",
     "AttachedElement",
+    "AudioAnalyser",
     "ByteStreamHandler",
     "ByteStreamReader",
     "ByteStreamWriter",
@@ -94,12 +98,15 @@ __all__ = [
     "Transcripts",
     "VideoGrants",
     "__version__",
+    "create_audio_analyser",
     "create_local_audio_track",
     "create_local_element_tracks",
     "create_local_file_tracks",
     "create_local_screen_tracks",
     "create_local_tracks",
     "create_local_video_track",
+    "facing_mode_from_device_label",
+    "facing_mode_from_local_track",
     "get_empty_audio_stream_track",
     "get_empty_video_stream_track",
     "get_logger",
@@ -107,9 +114,11 @@ __all__ = [
     "set_log_level",
 ]
 _LATE = {
+    "AudioAnalyser": "audio_analyser",
     "Chat": "conversation",
     "LocalTrackRecorder": "recorder",
     "Transcripts": "conversation",
+    "create_audio_analyser": "audio_analyser",
     "create_local_element_tracks": "media_sources",
     "create_local_file_tracks": "media_sources",
     "get_empty_audio_stream_track": "media_sources",

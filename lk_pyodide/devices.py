@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Mapping
 
-from lk_pyodide.browser.api import Browser, Json, MediaTrack
+from lk_pyodide.browser.api import Browser, DeviceName, Json, MediaTrack
 from lk_pyodide.browser.current import current
 from lk_pyodide.core import capture
-from lk_pyodide.errors import MediaDeviceError
+from lk_pyodide.errors import MediaDeviceError, UsageError
 from lk_pyodide.local_track import LocalTrack, wrap
 from lk_pyodide.logging import get_logger
 from lk_pyodide.options import (
@@ -18,13 +18,15 @@ from lk_pyodide.options import (
     VideoCaptureOptions,
     merged,
 )
-from lk_pyodide.types import DeviceInfo, TrackSource
+from lk_pyodide.types import DeviceInfo, DevicePermission, FacingMode, FacingModeName, TrackSource
 
 __all__ = [
     "create_local_audio_track",
     "create_local_screen_tracks",
     "create_local_tracks",
     "create_local_video_track",
+    "facing_mode_from_device_label",
+    "facing_mode_from_local_track",
 ]
 
 _log = get_logger("devices")
@@ -60,7 +62,7 @@ async def create_local_tracks(
         return await _open(page, wanted_audio, wanted_video, exact=True)
     except MediaDeviceError as error:
         chosen = [o.device_id for o in (wanted_audio, wanted_video) if o is not None and o.device_id is not None]
-        if error.name != "OverconstrainedError" or not chosen:
+        if not is_missing(error) or not chosen:
             raise
         _log.info("the chosen device is not there; another is taken")
         return await _open(page, wanted_audio, wanted_video, exact=False)
@@ -164,9 +166,60 @@ async def get_local_devices(
     await page.ready()
     found = await page.media_devices.enumerate_devices()
     unnamed = {device.kind for device in found if not device.label and kind in (None, device.kind)}
-    if request_permissions and unnamed:
-        asked: dict[str, Json] = {"audio": kind != "videoinput", "video": kind == "videoinput" or kind is None}
-        for track in await page.media_devices.get_user_media(asked):
+    there = {device.kind for device in found}
+    # A speaker gets its name with the permission for a microphone; what is not there must not be asked for.
+    asked: dict[str, Json] = {
+        "audio": bool(unnamed & {"audioinput", "audiooutput"}) and "audioinput" in there,
+        "video": "videoinput" in unnamed,
+    }
+    if request_permissions and any(asked.values()):
+        opened = await page.media_devices.get_user_media(asked)
+        found = await page.media_devices.enumerate_devices()  # some browsers tell the names only while one is open
+        for track in opened:
             track.stop()
-        found = await page.media_devices.enumerate_devices()
     return [device for device in found if kind is None or device.kind == kind]
+
+
+async def get_permission_state(name: DeviceName, *, browser: Browser | None = None) -> DevicePermission:
+    """Tell whether the page may open a camera or a microphone, without asking the user.
+
+    Args:
+        name: ``camera`` or ``microphone``.
+        browser: the page; found out when left out.
+
+    Returns:
+        UNKNOWN where the browser does not tell.
+
+    Raises:
+        UsageError: there is no such device.
+    """
+    if name not in ("camera", "microphone"):
+        raise UsageError(f"permission is asked for a camera or a microphone, not for {name!r}")
+    page = browser or current()
+    await page.ready()
+    return await page.media_devices.query_permission(name)
+
+
+def facing_mode_from_local_track(track: LocalTrack, default: FacingModeName = "user") -> FacingMode:
+    """Guess which way a camera looks: a picture of oneself is mirrored, say, and one of the world is not.
+
+    Args:
+        track: of a camera.
+        default: what is told when neither the browser nor the camera's name tells anything.
+    """
+    from lk_pyodide.core.devices import facing_mode  # few ask
+
+    media = track._media
+    return facing_mode(media.settings.facing_mode, media.label, default)
+
+
+def facing_mode_from_device_label(label: str) -> FacingMode | None:
+    """Guess from a camera's name which way it looks; None when it tells nothing."""
+    from lk_pyodide.core.devices import facing_mode_from_label  # few ask
+
+    return facing_mode_from_label(label)
+
+
+def is_missing(error: MediaDeviceError) -> bool:
+    """Whether the very device that was asked for is not there (browsers differ)."""
+    return error.name in ("OverconstrainedError", "NotFoundError")

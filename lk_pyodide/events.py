@@ -8,61 +8,39 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Final, Literal, TypeAlias, get_args
+from typing import Final, Literal, TypeAlias, get_args
 
 from lk_pyodide.core.packets import MetricsBatch
-from lk_pyodide.data_track import LocalDataTrack, RemoteDataTrack
-from lk_pyodide.emitter import LARGEST, OVERHEAD, Event
+from lk_pyodide.data_events import (
+    ChatMessageReceived,
+    DataPacket,
+    DataReceived,
+    DataTrackPublished,
+    DataTrackUnpublished,
+    DCBufferStatusChanged,
+    LocalDataTrackPublished,
+    LocalDataTrackUnpublished,
+    MetricsReceived,
+    SipDTMF,
+    SipDTMFReceived,
+    TranscriptionReceived,
+)
+from lk_pyodide.emitter import Event
 from lk_pyodide.local_track import LocalTrack
 from lk_pyodide.participant import Participant, RemoteParticipant
 from lk_pyodide.publication import LocalTrackPublication, RemoteTrackPublication, TrackPublication
 from lk_pyodide.room_event import RoomEvent
 from lk_pyodide.track import RemoteTrack
 from lk_pyodide.types import (
-    ChatMessage,
     ConnectionQuality,
     ConnectionState,
-    DataPacketKind,
     DisconnectReason,
     ParticipantPermission,
     PermissionStatus,
     StreamState,
     SubscriptionError,
     SubscriptionStatus,
-    TranscriptionSegment,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class DataPacket:
-    """User data from someone.
-
-    Attributes:
-        data: the payload.
-        kind: how it travelled.
-        participant: who sent it; None when it came from the server.
-        topic: what it is about, or nothing.
-    """
-
-    data: bytes
-    kind: DataPacketKind
-    participant: RemoteParticipant | None
-    topic: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class SipDTMF:
-    """A key that somebody pressed on a telephone.
-
-    Attributes:
-        code: its code (RFC 4733): 0 to 9 as they are, 10 for ``*``, 11 for ``#``.
-        digit: the key.
-        participant: who pressed it; None when it came from the server.
-    """
-
-    code: int
-    digit: str
-    participant: RemoteParticipant | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +199,14 @@ class LocalTrackUnpublished(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class LocalTrackCpuConstrained(Event):
+    """This machine is too slow for a video of ours; see :meth:`LocalVideoTrack.prioritize_performance`."""
+
+    track: LocalTrack
+    publication: LocalTrackPublication
+
+
+@dataclass(frozen=True, slots=True)
 class LocalTrackSubscribed(Event):
     """Someone subscribed to a track of ours for the first time."""
 
@@ -228,31 +214,17 @@ class LocalTrackSubscribed(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class DataTrackPublished(Event):
-    """Someone publishes a data track; also told, before ``connected``, of those that are there already."""
+class LocalAudioSilenceDetected(Event):
+    """Nothing at all comes from a microphone that we publish: it is switched off somewhere, or the wrong one."""
 
-    track: RemoteDataTrack
-
-
-@dataclass(frozen=True, slots=True)
-class DataTrackUnpublished(Event):
-    """Someone publishes a data track no more; its streams have ended."""
-
-    sid: str
+    publication: LocalTrackPublication
 
 
 @dataclass(frozen=True, slots=True)
-class LocalDataTrackPublished(Event):
-    """We publish a data track."""
+class SpeakingWhileMuted(Event):
+    """We speak into a microphone that is muted; told where ``RoomOptions.speaking_while_muted`` asks for it."""
 
-    track: LocalDataTrack
-
-
-@dataclass(frozen=True, slots=True)
-class LocalDataTrackUnpublished(Event):
-    """We publish a data track no more."""
-
-    sid: str
+    publication: LocalTrackPublication
 
 
 @dataclass(frozen=True, slots=True)
@@ -334,78 +306,6 @@ class RoomUpdated(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class DataReceived(Event):
-    """User data came."""
-
-    packet: DataPacket
-
-    @property
-    def _weight(self) -> int:
-        return OVERHEAD + len(self.packet.data)
-
-
-@dataclass(frozen=True, slots=True)
-class DCBufferStatusChanged(Event):
-    """Much of what we send as data waits for the network, or no more."""
-
-    is_low: bool
-    kind: DataPacketKind
-
-
-@dataclass(frozen=True, slots=True)
-class SipDTMFReceived(Event):
-    """A key of a telephone came."""
-
-    sip_dtmf: SipDTMF
-
-    @property
-    def _weight(self) -> int:
-        return LARGEST
-
-
-@dataclass(frozen=True, slots=True)
-class TranscriptionReceived(Event):
-    """Somebody's words came as text, in packets of their own (older agents; newer ones send text streams).
-
-    The participant is whoever spoke, we ourselves perhaps; None for somebody who is not here.
-    """
-
-    segments: list[TranscriptionSegment]
-    participant: Participant | None
-    publication: TrackPublication | None
-
-    @property
-    def _weight(self) -> int:
-        return LARGEST
-
-
-@dataclass(frozen=True, slots=True)
-class ChatMessageReceived(Event):
-    """A chat message came, or is ours."""
-
-    event_name: ClassVar[str] = "chat_message"
-
-    message: ChatMessage
-    participant: Participant | None
-
-    @property
-    def _weight(self) -> int:
-        return LARGEST
-
-
-@dataclass(frozen=True, slots=True)
-class MetricsReceived(Event):
-    """Somebody's measurements came, to those whose token lets them have them."""
-
-    metrics: MetricsBatch
-    participant: Participant | None
-
-    @property
-    def _weight(self) -> int:
-        return LARGEST
-
-
-@dataclass(frozen=True, slots=True)
 class TokenRefreshed(Event):
     """The server gave us a newer token."""
 
@@ -461,8 +361,10 @@ EventName: TypeAlias = Literal[
     "data_track_unpublished",
     "dc_buffer_status_changed",
     "disconnected",
+    "local_audio_silence_detected",
     "local_data_track_published",
     "local_data_track_unpublished",
+    "local_track_cpu_constrained",
     "local_track_published",
     "local_track_republished",
     "local_track_subscribed",
@@ -484,6 +386,7 @@ EventName: TypeAlias = Literal[
     "room_updated",
     "signal_reconnecting",
     "sip_dtmf_received",
+    "speaking_while_muted",
     "token_refreshed",
     "track_muted",
     "track_published",
@@ -522,8 +425,10 @@ __all__ = [
     "DataTrackUnpublished",
     "Disconnected",
     "EventName",
+    "LocalAudioSilenceDetected",
     "LocalDataTrackPublished",
     "LocalDataTrackUnpublished",
+    "LocalTrackCpuConstrained",
     "LocalTrackPublished",
     "LocalTrackRepublished",
     "LocalTrackSubscribed",
@@ -548,6 +453,7 @@ __all__ = [
     "SignalReconnecting",
     "SipDTMF",
     "SipDTMFReceived",
+    "SpeakingWhileMuted",
     "TokenRefreshed",
     "TrackMuted",
     "TrackPublished",

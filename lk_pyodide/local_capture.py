@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
 from lk_pyodide import devices
-from lk_pyodide.errors import BrowserError
+from lk_pyodide.core.capture import DEFAULT
+from lk_pyodide.errors import BrowserError, MediaDeviceError
 from lk_pyodide.local_publishing import LocalPublisher
 from lk_pyodide.local_track import LocalTrack
 from lk_pyodide.logging import get_logger
@@ -29,7 +30,9 @@ _log = get_logger("participant")
 T = TypeVar("T")
 SOURCES = {"videoinput": TrackSource.CAMERA, "audioinput": TrackSource.MICROPHONE}
 """What a kind of device is the source of."""
-_DEVICE_KINDS = {source: kind for kind, source in SOURCES.items()}
+KINDS = {source: kind for kind, source in SOURCES.items()}
+"""What kind of device a source is."""
+_SCREEN = (TrackSource.SCREENSHARE, TrackSource.SCREENSHARE_AUDIO)
 
 
 class LocalCapture:
@@ -50,22 +53,24 @@ class LocalCapture:
         self._publisher = publisher
         self._tasks = tasks
         self._locks: dict[TrackSource, asyncio.Lock] = {}
+        self.errors: dict[str, Exception] = {}
+        """Why a kind of device could not be used when it was last wanted."""
 
     # -- camera and microphone --
 
     async def enable_camera_and_microphone(self) -> None:
         """See :meth:`LocalParticipant.enable_camera_and_microphone`."""
-        async with self._lock(TrackSource.CAMERA), self._lock(TrackSource.MICROPHONE):
+        async with self.lock(TrackSource.CAMERA), self.lock(TrackSource.MICROPHONE):
             missing: list[TrackSource] = []
             for source in (TrackSource.CAMERA, TrackSource.MICROPHONE):
-                publication = self._me.get_track_publication(source)
+                publication = self.find(source)
                 if publication is None:
                     missing.append(source)
                 else:
-                    await publication.unmute()
+                    await self._unmute(publication)
             if missing:
                 audio, video = TrackSource.MICROPHONE in missing, TrackSource.CAMERA in missing
-                tracks = await self._capture(None, lambda: self.create_tracks(audio=audio, video=video))
+                tracks = await self._capture(missing, lambda: self.create_tracks(audio=audio, video=video))
                 await self._publisher.publish_all(tracks, None)
 
     async def set_camera(
@@ -96,18 +101,18 @@ class LocalCapture:
         from lk_pyodide.preconnect import PreConnectBuffer
 
         source = TrackSource.MICROPHONE
-        async with self._lock(source):
-            publication = self._me.get_track_publication(source)
+        async with self.lock(source):
+            publication = self.find(source)
             if publication is not None:
-                await self._telling(source, publication.unmute)
+                await self._unmute(publication)
                 return publication
-            (track,) = await self._telling(source, create)
+            (track,) = await self._telling([source], create)
             try:
                 track._preconnect = PreConnectBuffer(track)
             except BrowserError as error:
                 _log.warning("what is said before the connection cannot be recorded: %s", error)
             await self._publisher.publish_all([track], options)
-            return self._me.get_track_publication(source)
+            return self.find(source)
 
     async def _toggle(
         self,
@@ -116,15 +121,28 @@ class LocalCapture:
         create: Callable[[], Awaitable[list[LocalTrack]]],
         options: TrackPublishOptions | None,
     ) -> LocalTrackPublication | None:
-        async with self._lock(source):
-            publication = self._me.get_track_publication(source)
+        async with self.lock(source):
+            publication = self.find(source)
             if publication is not None:
-                await (self._capture(source, publication.unmute) if enabled else publication.mute())
+                await (self._unmute(publication) if enabled else publication.mute())
             elif enabled:
-                tracks = await self._capture(source, create)
+                tracks = await self._capture([source], create)
                 await self._publisher.publish_all(tracks, options)
-                publication = self._me.get_track_publication(source)
+                publication = self.find(source)
             return publication
+
+    async def _unmute(self, publication: LocalTrackPublication) -> None:
+        await self._capture([publication.source], lambda: self._turned_on(publication))
+
+    async def _turned_on(self, publication: LocalTrackPublication) -> None:
+        try:
+            await publication.unmute()
+        except MediaDeviceError as error:
+            if not devices.is_missing(error) or not publication.track._is_chosen:
+                raise
+            _log.info("the chosen device is not there any more; another is taken")
+            await publication.track.set_device_id(DEFAULT)
+            await publication.unmute()
 
     async def create_tracks(
         self, *, audio: bool | AudioCaptureOptions = False, video: bool | VideoCaptureOptions = False
@@ -141,11 +159,11 @@ class LocalCapture:
 
     async def switch_device(self, kind: str, device_id: str, *, exact: bool) -> bool:
         """See :meth:`Room.switch_active_device`, for ``videoinput`` and ``audioinput``."""
-        async with self._lock(SOURCES[kind]):
+        async with self.lock(SOURCES[kind]):
             used, switched = device_id, True
             for publication in list(self._me.track_publications.values()):
                 track = publication.track
-                if publication.source == SOURCES[kind] and not track.is_user_provided:
+                if publication.source == SOURCES[kind] and track._is_device:
                     switched &= await track.set_device_id(device_id, exact=exact)
                     used = device_id if track.muted else track.device_id
             self._remember(kind, used)
@@ -170,46 +188,61 @@ class LocalCapture:
         """See :meth:`LocalParticipant.set_screen_share_enabled`."""
         if not enabled:
             return self.stop_screen_share()
-        known = self._me.get_track_publication(TrackSource.SCREENSHARE)
+        known = self.find(TrackSource.SCREENSHARE)
         if known is not None:
             return self._tasks.spawn(_value(known))
         asked = devices.start_screen_capture(self._room.browser, options)
         return self._tasks.spawn(self._start_screen_share(asked, publish_options))
 
-    def stop_screen_share(self) -> Awaitable[None]:
-        """Unpublish the screen, and its sound."""
-        return self._tasks.spawn(self._stop_screen_share())
+    def stop_screen_share(self, *, only_sound: bool = False) -> Awaitable[None]:
+        """Unpublish the screen, and its sound; or that alone, as what is shared now may have none."""
+        sources = _SCREEN[1:] if only_sound else _SCREEN
+        return self._tasks.spawn(self._stop_screen_share(sources))
 
     async def _start_screen_share(
         self, asked: Awaitable[list[LocalTrack]], options: TrackPublishOptions | None
     ) -> LocalTrackPublication | None:
-        async with self._lock(TrackSource.SCREENSHARE):
-            tracks = await self._capture(TrackSource.SCREENSHARE, lambda: asked)
+        async with self.lock(TrackSource.SCREENSHARE):
+            tracks = await self._capture([TrackSource.SCREENSHARE], lambda: asked)
             await self._publisher.publish_all(tracks, options)
-            return self._me.get_track_publication(TrackSource.SCREENSHARE)
+            return self.find(TrackSource.SCREENSHARE)
 
-    async def _stop_screen_share(self) -> None:
-        async with self._lock(TrackSource.SCREENSHARE):
-            for source in (TrackSource.SCREENSHARE, TrackSource.SCREENSHARE_AUDIO):
-                publication = self._me.get_track_publication(source)
+    async def _stop_screen_share(self, sources: Sequence[TrackSource]) -> None:
+        async with self.lock(TrackSource.SCREENSHARE):
+            for source in sources:
+                publication = self.find(source)
                 if publication is not None:
                     await self._publisher.unpublish(publication)
 
     # -- for all --
 
-    def _lock(self, source: TrackSource) -> asyncio.Lock:
+    def lock(self, source: TrackSource) -> asyncio.Lock:
+        """Whoever opens, changes or closes a source holds this."""
         return self._locks.setdefault(source, asyncio.Lock())
 
-    async def _capture(self, what: TrackSource | None, work: Callable[[], Awaitable[T]]) -> T:
-        await self._room.wait_connected()
-        return await self._telling(what, work)
+    def find(self, source: TrackSource) -> LocalTrackPublication | None:
+        """What is published from a source."""
+        return self._me.get_track_publication(source)
 
-    async def _telling(self, what: TrackSource | None, work: Callable[[], Awaitable[T]]) -> T:
+    def failed(self, error: Exception, *kinds: str) -> None:
+        """Devices could not be used, or not any longer."""
+        self.errors |= dict.fromkeys(kinds, error)
+        self._room.media_devices_error(error, kinds[0] if len(kinds) == 1 else None)
+
+    async def _capture(self, sources: Sequence[TrackSource], work: Callable[[], Awaitable[T]]) -> T:
+        await self._room.wait_connected()
+        return await self._telling(sources, work)
+
+    async def _telling(self, sources: Sequence[TrackSource], work: Callable[[], Awaitable[T]]) -> T:
+        kinds = [KINDS[source] for source in sources if source in KINDS]
         try:
-            return await work()
+            result = await work()
         except BrowserError as error:
-            self._room.media_devices_error(error, _DEVICE_KINDS.get(what) if what is not None else None)
+            self.failed(error, *kinds)
             raise
+        for kind in kinds:
+            self.errors.pop(kind, None)
+        return result
 
 
 async def _value(value: LocalTrackPublication) -> LocalTrackPublication:

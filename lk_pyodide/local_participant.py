@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from lk_pyodide import local_profile as profile
 from lk_pyodide import outgoing_streams as outgoing
@@ -34,9 +35,11 @@ from lk_pyodide.types import (
     ChatMessage,
     ParticipantTrackPermission,
     TextStreamInfo,
-    TrackSource,
     Transcription,
 )
+
+if TYPE_CHECKING:
+    from lk_pyodide.local_devices import LocalDevices
 
 __all__ = ["LocalParticipant"]
 
@@ -50,7 +53,9 @@ class LocalParticipant(Publishing[LocalTrackPublication]):
         super().__init__(room, info)
         self._tasks = TaskSet()
         self._streams = OutgoingStreams(room, lambda: self._info)
-        self._publisher = LocalPublisher(room, self, self._track_ended, self._tasks, self._streams)
+        self._publisher = LocalPublisher(
+            room, self, lambda ended: self._devices.ended(ended), self._tasks, self._streams
+        )
         self._capture = LocalCapture(room, self, self._publisher, self._tasks)
         self._profile = profile.LocalProfile(room, self)
         self._data = LocalData(room, self, lambda: self._info)
@@ -122,6 +127,16 @@ class LocalParticipant(Publishing[LocalTrackPublication]):
         """
         return self._capture.set_screen_share(enabled, capture_options, publish_options)
 
+    @property
+    def last_camera_error(self) -> Exception | None:
+        """Why the camera could not be used when it was last wanted; None when it could."""
+        return self._capture.errors.get("videoinput")
+
+    @property
+    def last_microphone_error(self) -> Exception | None:
+        """Why the microphone could not be used when it was last wanted; None when it could."""
+        return self._capture.errors.get("audioinput")
+
     async def create_tracks(
         self, *, audio: bool | AudioCaptureOptions = False, video: bool | VideoCaptureOptions = False
     ) -> list[LocalTrack]:
@@ -161,6 +176,29 @@ class LocalParticipant(Publishing[LocalTrackPublication]):
             UnpublishTrackError: it is not published.
         """
         await self._publisher.unpublish_track(track, stop_on_unpublish)
+
+    async def unpublish_tracks(self, tracks: Sequence[str | LocalTrack]) -> list[LocalTrackPublication]:
+        """Stop publishing tracks, given by sid or themselves; those that are not published are passed over.
+
+        Returns:
+            What was published.
+        """
+        return await self._publisher.unpublish_tracks(tracks)
+
+    async def republish_all_tracks(
+        self, options: TrackPublishOptions | None = None, *, restart_tracks: bool = True
+    ) -> None:
+        """Publish everything again: the same publications, with new sids.
+
+        Args:
+            options: what is to be different.
+            restart_tracks: open cameras and microphones anew, too, unless they are muted.
+
+        Raises:
+            MediaDeviceError: a device could not be opened again; that track is not published any more.
+            PublishTrackError: the server does not take a track any more.
+        """
+        await self._publisher.republish_all(options, restart=restart_tracks)
 
     def set_track_subscription_permissions(
         self,
@@ -487,12 +525,19 @@ class LocalParticipant(Publishing[LocalTrackPublication]):
 
     # -- from the room --
 
+    @functools.cached_property
+    def _devices(self) -> LocalDevices:
+        from lk_pyodide.local_devices import LocalDevices  # not before there is a device
+
+        return LocalDevices(self._room, self._capture, self._tasks)
+
     async def _switch_device(self, kind: str, device_id: str, *, exact: bool) -> bool:
         return await self._capture.switch_device(kind, device_id, exact=exact)
 
     def _updated(self, info: ParticipantInfo) -> None:
         self._info = info
         self._profile.confirm(info)
+        self._publisher.reconcile(info.tracks)
 
     def _refused(self, request_id: int, reason: str, message: str) -> None:
         self._profile.refused(request_id, reason, message)
@@ -506,12 +551,6 @@ class LocalParticipant(Publishing[LocalTrackPublication]):
         publication = self._publications.get(sid)
         if publication is not None:
             self._tasks.spawn(self._publisher.unpublish(publication))
-
-    def _track_ended(self, publication: LocalTrackPublication) -> None:
-        if publication.source in (TrackSource.SCREENSHARE, TrackSource.SCREENSHARE_AUDIO):
-            self._capture.stop_screen_share()
-        elif not publication.muted:
-            publication.mute()
 
     def _interrupted(self) -> None:
         """The connection broke."""

@@ -1,23 +1,24 @@
-"""Publishing tracks of our own, for :class:`LocalParticipant`."""
+"""Publishing tracks of our own, for :class:`LocalParticipant`.
+
+What only publishing needs is imported when something is published.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lk_pyodide.browser.api import Sender
-from lk_pyodide.core import dynacast, publishing
 from lk_pyodide.core.messages import MuteTrackRequest, SubscribedQualityUpdate, TrackInfo
-from lk_pyodide.core.publishing import PublishPlan
 from lk_pyodide.errors import (
-    BrowserError,
     ConnectionLostError,
     PublishTrackError,
     TrackInvalidError,
     UnpublishTrackError,
 )
+from lk_pyodide.local_layers import LocalLayers
 from lk_pyodide.local_track import LocalTrack, wrap
 from lk_pyodide.logging import get_logger
 from lk_pyodide.options import PUBLISH_DEFAULTS, TrackPublishOptions, VideoPresets, merged
@@ -25,9 +26,12 @@ from lk_pyodide.outgoing_streams import OutgoingStreams
 from lk_pyodide.participant import Publishing
 from lk_pyodide.ports import RoomPort
 from lk_pyodide.publication import LocalTrackPublication
-from lk_pyodide.session.publisher import encodings
 from lk_pyodide.session.tasks import TaskSet
 from lk_pyodide.types import TrackKind, TrackSource
+
+if TYPE_CHECKING:
+    from lk_pyodide.core.publishing import PublishPlan, TrackFacts
+    from lk_pyodide.microphone import Microphone
 
 _log = get_logger("participant")
 
@@ -56,13 +60,14 @@ class LocalPublisher:
         self._on_ended = on_ended
         self._tasks = tasks
         self._streams = streams
+        self._layers = LocalLayers(room, me, lambda: bool(self._under_way), tasks)
+        self._republishing = asyncio.Lock()
         self._interrupted: dict[LocalTrackPublication, str] = {}
         """What was published on a connection that broke, with the sids that it had."""
         self._subscribed_early: set[str] = set()
         """Sids of tracks that somebody got before we knew that we had published them."""
-        self._limited_early: dict[str, SubscribedQualityUpdate] = {}
-        """The same of what the others want of them."""
         self._under_way: dict[LocalTrack, asyncio.Task[LocalTrackPublication]] = {}
+        self._microphones: dict[LocalTrack, Microphone] = {}
 
     # -- publishing --
 
@@ -94,34 +99,53 @@ class LocalPublisher:
         except BaseExceptionGroup as errors:
             raise errors.exceptions[0] from errors
         finally:
-            published = [publication.track for publication in self._me._publications.values()]
+            published = self._published_tracks()
             for track in tracks:
                 if track not in published:
                     track.stop()
+
+    def _published_tracks(self) -> list[LocalTrack]:
+        return [publication.track for publication in self._me._publications.values()]
 
     async def _publish(self, track: LocalTrack, given: TrackPublishOptions | None) -> LocalTrackPublication:
         options = merged(given, self._room.options.publish_defaults, PUBLISH_DEFAULTS)
         self._prepare(track, options)
         while True:
+            was_muted = track.muted
             try:
                 info, sender, plan = await self._send(track, options)
                 break
             except ConnectionLostError:
                 await self._room.wait_connected()
-        track._sender, track._sid, track._name = sender, info.sid, info.name
+        track._sending.start(sender, plan)
+        track._sid, track._name = info.sid, info.name
         publication = LocalTrackPublication(info, track, options)
-        publication._plan = plan
         self._me._publications[info.sid] = publication
+        track._meter = self._room
         track._on_mute_changed = lambda: self._mute_changed(publication)
+        track._on_pause_changed = lambda: self._tell_silence(publication)
         track._on_ended = lambda: self._on_ended(publication)
-        if track.muted != plan.request.muted:
+        track._on_reopened = lambda: self._room.local_track_reopened(track)
+        if track.muted != was_muted:
             self._mute_changed(publication)
+        elif track._is_silent != plan.request.muted:
+            self._tell_silence(publication)
         self._room.local_track_published(publication, track)
         if track._preconnect is not None:
             self._tasks.spawn(track._preconnect.deliver(self._room, self._streams, info.sid))
         self._tell_subscribed(publication)
-        self._limit_late(publication)
+        self._layers.published(publication)
+        self._listen(publication)
+        if track._media.ready_state == "ended":  # before anybody listened
+            self._on_ended(publication)
         return publication
+
+    def _listen(self, publication: LocalTrackPublication) -> None:
+        """Hear whether a microphone works, and whether somebody speaks into it while it is muted."""
+        if publication.source == TrackSource.MICROPHONE and publication.track in self._published_tracks():
+            from lk_pyodide.microphone import Microphone
+
+            self._microphones[publication.track] = Microphone(self._room, publication)
 
     def subscribed(self, sid: str) -> None:
         """Somebody gets a track of ours."""
@@ -142,60 +166,67 @@ class LocalPublisher:
     # -- what nobody watches is not sent --
 
     def limit(self, update: SubscribedQualityUpdate) -> None:
-        """The server says which layers of a video somebody watches (dynacast)."""
-        if not self._room.options.dynacast:
-            return
-        publication = self._me._publications.get(update.track_sid)
-        if publication is not None:
-            self._tasks.spawn(self._limit(publication, update))
-        elif self._under_way:
-            self._limited_early[update.track_sid] = update
+        """See :meth:`LocalLayers.limit`."""
+        self._layers.limit(update)
 
-    def _limit_late(self, publication: LocalTrackPublication) -> None:
-        update = self._limited_early.pop(publication.sid, None)
-        if update is not None:
-            self._tasks.spawn(self._limit(publication, update))
-
-    async def _limit(self, publication: LocalTrackPublication, update: SubscribedQualityUpdate) -> None:
-        plan, sender = publication._plan, publication.track._sender
-        if plan is None or sender is None:
-            return
-        layers = dynacast.limited(plan, update, browser=self._room.browser.info.name)
-        try:
-            await sender.set_encodings(encodings(layers))
-        except BrowserError as error:
-            _log.warning("the layers of %s could not be set: %s", publication.sid, error)
+    # -- for both --
 
     async def _send(self, track: LocalTrack, options: TrackPublishOptions) -> tuple[TrackInfo, Sender, PublishPlan]:
         """Have the server take a track, and the browser send it."""
-        session = self._room.session
+        from lk_pyodide.core import publishing
+        from lk_pyodide.core.codecs import Encoders, codec_name
+
+        session, browser = self._room.session, self._room.browser.info
         plan = publishing.plan(
             _facts(track),
-            options,
-            browser=self._room.browser.info.name,
+            replace(options, degradation_preference=track._sending.preference or options.degradation_preference),
+            encoders=Encoders(browser.name, browser.version, browser.os, browser.os_version, browser.video_codecs),
             enabled_codecs=[codec.mime for codec in session.join.enabled_publish_codecs],
         )
+        if plan.codec and plan.codec != codec_name(options.video_codec):
+            _log.warning("%s cannot be sent here; it is %s instead", codec_name(options.video_codec), plan.codec)
+        if plan.content_hint:
+            track._media.set_content_hint(plan.content_hint)
+        if plan.backup is not None:
+            self._room.options.dynacast = True  # or nobody would say that it is needed
         info, sender = await session.publish(track._media, plan)
+        plan = publishing.adopted(plan, info)
+        if plan.codec and not info.mime_type:  # what the server says at first may lack it
+            info = replace(info, mime_type=f"video/{plan.codec.upper()}")
         return info, sender, plan
 
     def _prepare(self, track: LocalTrack, options: TrackPublishOptions) -> None:
+        from lk_pyodide.core.publishing import may_publish
+
         if track._stopped:
             raise TrackInvalidError("the track has been stopped")
         if options.source is not None:
             track._source = options.source
         if track.source == TrackSource.UNKNOWN and not track.is_user_provided:
             track._source = TrackSource.MICROPHONE if track.kind == TrackKind.AUDIO else TrackSource.CAMERA
-        if not publishing.may_publish(self._me.permissions, track.source):
+        if not may_publish(self._me.permissions, track.source):
             raise PublishTrackError(f"the token does not let us publish {track.source.name.lower()}", 403)
         if options.stop_mic_track_on_mute and track.source == TrackSource.MICROPHONE and track._is_device:
             track._stop_on_mute = True
 
     def _mute_changed(self, publication: LocalTrackPublication) -> None:
-        muted = publication.track.muted
-        publication._update(replace(publication.track_info, muted=muted))
-        if self._room.is_connected:
-            self._room.session.send_request(MuteTrackRequest(publication.sid, muted))
+        publication._update(replace(publication.track_info, muted=publication.track.muted))
+        self._tell_silence(publication)
+        microphone = self._microphones.get(publication.track)
+        if microphone is not None:
+            microphone.mute_changed()
         self._room.track_mute_changed(self._me, publication)
+
+    def reconcile(self, tracks: Sequence[TrackInfo]) -> None:
+        """The server says what it knows of our tracks: whether they are muted is for us to say."""
+        for info in tracks:
+            publication = self._me._publications.get(info.sid)
+            if publication is not None and info.muted != publication.track._is_silent:
+                self._tell_silence(publication)
+
+    def _tell_silence(self, publication: LocalTrackPublication) -> None:
+        if self._room.is_connected:
+            self._room.session.send_request(MuteTrackRequest(publication.sid, publication.track._is_silent))
 
     # -- once more, on another connection --
 
@@ -203,7 +234,7 @@ class LocalPublisher:
         """The connection is gone, and what was sent on it."""
         self._interrupted = {publication: sid for sid, publication in self._me._publications.items()}
         for publication in self._interrupted:
-            publication.track._sender = None
+            publication.track._sending.end()
             self._room.local_track_unpublished(publication)
 
     async def republish(self) -> None:
@@ -228,21 +259,21 @@ class LocalPublisher:
 
     async def _republish(self, publication: LocalTrackPublication) -> None:
         track, previous = publication.track, publication.sid
-        track._sender = None  # that of an earlier attempt went with its connection
+        track._sending.end()  # the sender of an earlier attempt went with its connection
         media = track._media
         info, sender, plan = await self._send(track, publication.options)
         if self._me._publications.get(previous) is not publication:  # unpublished meanwhile
-            await self._room.session.unpublish(sender)
+            await self._room.session.unpublish([sender])
             return
-        track._sender, track._sid = sender, info.sid
-        publication._plan = plan
+        track._sending.start(sender, plan)
+        track._sid = info.sid
         publication._update(info)
         self._me._publications = {p.sid: p for p in self._me._publications.values()}
         if track._media is not media:  # opened anew meanwhile
             await sender.replace_track(track._media)
-        if track.muted != plan.request.muted:
-            self._room.session.send_request(MuteTrackRequest(info.sid, track.muted))
-        self._limit_late(publication)
+        if track._is_silent != plan.request.muted:
+            self._tell_silence(publication)
+        self._layers.published(publication)
 
     def _drop(self, publication: LocalTrackPublication) -> None:
         if self._me._publications.pop(publication.sid, None) is not None:
@@ -255,7 +286,49 @@ class LocalPublisher:
             if self._me._publications.get(publication.sid) is publication:
                 self._room.local_track_republished(publication, publication.track, previous)
 
+    # -- once more, on the same connection --
+
+    async def republish_all(self, options: TrackPublishOptions | None, *, restart: bool) -> None:
+        """See :meth:`LocalParticipant.republish_all_tracks`."""
+        await self._room.wait_connected()
+        async with self._republishing:
+            again = [self._publish_again(each, options, restart) for each in self._me._publications.values()]
+            results = await asyncio.gather(*again, return_exceptions=True)
+        for result in results:
+            if isinstance(result, BaseException):
+                raise result
+
+    async def _publish_again(
+        self, publication: LocalTrackPublication, options: TrackPublishOptions | None, restart: bool
+    ) -> None:
+        track, previous = publication.track, publication.sid
+        publication.options = merged(options, publication.options)
+        try:
+            senders = track._sending.end()
+            self._room.local_track_unpublished(publication)
+            await self._room.session.unpublish(senders)
+            if restart and not track.muted and track._is_device:
+                await track.restart_track()
+            if publication in self._interrupted or self._me._publications.get(previous) is not publication:
+                return  # it is published again on another connection, or unpublished
+            await self._republish(publication)
+        except ConnectionLostError:
+            await self._room.wait_connected()  # where everything is published again
+        except BaseException:
+            self._drop(publication)
+            raise
+        else:
+            self._room.local_track_republished(publication, track, previous)
+
     # -- and back --
+
+    async def unpublish_tracks(self, tracks: Sequence[str | LocalTrack]) -> list[LocalTrackPublication]:
+        """See :meth:`LocalParticipant.unpublish_tracks`."""
+        known = [p for p in self._me._publications.values() if p.sid in tracks or p.track in tracks]
+        async with asyncio.TaskGroup() as group:
+            for publication in known:
+                group.create_task(self.unpublish(publication))
+        return known
 
     async def unpublish_track(self, track: str | LocalTrack, stop: bool | None) -> None:
         """See :meth:`LocalParticipant.unpublish_track`."""
@@ -269,21 +342,25 @@ class LocalPublisher:
         track = publication.track
         if self._me._publications.pop(publication.sid, None) is None:
             return
-        sender, track._sender = track._sender, None
+        senders = track._sending.end()
         self._let_go(track, stop)
         self._room.local_track_unpublished(publication)
-        if sender is not None and self._room.is_connected:
-            await self._room.session.unpublish(sender)
+        if senders and self._room.is_connected:
+            await self._room.session.unpublish(senders)
 
     def left(self, *, stop_tracks: bool) -> None:
         """The room is over: nothing stays published."""
         publications, self._me._publications = self._me._publications, {}
         for publication in publications.values():
-            publication.track._sender = None
+            publication.track._sending.end()
             self._let_go(publication.track, stop_tracks)
 
     def _let_go(self, track: LocalTrack, stop: bool | None) -> None:
-        track._on_mute_changed = track._on_ended = None
+        track._on_mute_changed = track._on_pause_changed = track._on_ended = track._on_reopened = None
+        track._meter = None
+        microphone = self._microphones.pop(track, None)
+        if microphone is not None:
+            microphone._media_gone()
         wanted = self._room.options.stop_local_track_on_unpublish if stop is None else stop
         if track.is_user_provided:
             track._release()
@@ -291,20 +368,22 @@ class LocalPublisher:
             track.stop()
 
 
-def _facts(track: LocalTrack) -> publishing.TrackFacts:
+def _facts(track: LocalTrack) -> TrackFacts:
+    from lk_pyodide.core.publishing import TrackFacts
+
     settings = track._media.settings
     fallback = VideoPresets.H720
     width, height = settings.width, settings.height
     if track.kind == TrackKind.VIDEO and not (width and height):
         _log.debug("the size of a video is not known yet; %dx%d is assumed", fallback.width, fallback.height)
         width, height = fallback.width, fallback.height
-    return publishing.TrackFacts(
+    return TrackFacts(
         id=track._media.id,
         kind=track.kind,
         source=track.source,
         width=width,
         height=height,
-        muted=track.muted,
+        muted=track._is_silent,
         channel_count=settings.channel_count,
         auto_gain_control=settings.auto_gain_control,
         echo_cancellation=settings.echo_cancellation,

@@ -11,7 +11,7 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeVar
 
-from lk_pyodide.types import TrackSource, VideoCodec
+from lk_pyodide.types import BackupCodecPolicy, TrackSource, VideoCodec
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -21,6 +21,7 @@ __all__ = [
     "AudioCaptureOptions",
     "AudioEncoding",
     "AudioPresets",
+    "BackupVideoCodec",
     "DataStreamOptions",
     "IceServerOptions",
     "RoomConnectOptions",
@@ -184,10 +185,43 @@ class ScreenShareCaptureOptions:
 
 
 @dataclass(kw_only=True, slots=True)
+class BackupVideoCodec:
+    """A second codec, for those who cannot decode the first.
+
+    Attributes:
+        codec: VP8 or H.264, which everybody can decode.
+        encoding: how much it may take; None goes by the size of the picture.
+    """
+
+    codec: VideoCodec | Literal["vp8", "h264"] = "vp8"
+    encoding: VideoEncoding | None = None
+
+
+@dataclass(kw_only=True, slots=True)
 class TrackPublishOptions:
     """How to publish a track (``livekit.rtc``'s names; then livekit-client's).
 
     Attributes:
+        source: where it comes from.
+        name: what others see.
+        stream: tracks of one stream are played in step.
+        video_encoding: how much a video may take.
+        audio_encoding: how much sound may take.
+        screen_share_encoding: how much a screen may take.
+        video_codec: what this browser or the server cannot do with becomes ``vp8``, or what the server does take.
+        backup_codec: a second codec for those who cannot decode ``video_codec``, sent when somebody needs it: True is
+            VP8, which is also the default. It turns ``dynacast`` on.
+        backup_codec_policy: what becomes of ``video_codec`` then.
+        simulcast: send several sizes, from which the server chooses for each subscriber.
+        video_simulcast_layers: the smaller sizes of a video.
+        screen_share_simulcast_layers: the smaller sizes of a screen.
+        scalability_mode: how ``vp9`` and ``av1`` hold several sizes in one stream, by W3C's names; ``L3T3_KEY`` if it
+            is not said, and always ``L1T3`` for a screen.
+        degradation_preference: what to give up first when there is not enough bandwidth or CPU (W3C's names).
+        dtx: send next to nothing in silence.
+        red: send sound twice, against loss.
+        force_stereo: send two channels whatever the device has; False sends one.
+        stop_mic_track_on_mute: let the microphone go while it is muted.
         preconnect_buffer: record what is said into a microphone while we connect, and let the first agent that is there
             have it. ``set_microphone_enabled`` opens the microphone at once then, instead of after the connection.
     """
@@ -199,9 +233,12 @@ class TrackPublishOptions:
     audio_encoding: AudioEncoding | None = None
     screen_share_encoding: VideoEncoding | None = None
     video_codec: VideoCodec | Literal["vp8", "h264", "vp9", "av1", "h265"] | None = None
+    backup_codec: bool | BackupVideoCodec | None = None
+    backup_codec_policy: BackupCodecPolicy | None = None
     simulcast: bool | None = None
     video_simulcast_layers: list[VideoPreset] | None = None
     screen_share_simulcast_layers: list[VideoPreset] | None = None
+    scalability_mode: str | None = None
     degradation_preference: str | None = None
     dtx: bool | None = None
     red: bool | None = None
@@ -287,6 +324,10 @@ class RoomOptions(RoomConnectOptions):
         stop_local_track_on_unpublish: turn the device off with the publication.
         disconnect_on_page_leave: say goodbye when the page is left.
         data_stream: what others may send us as streams.
+        audio_output: the speaker, as ``DeviceInfo.device_id`` has it; None is the system's.
+        web_audio_mix: play all sound through one graph of Web Audio instead of an element each; volumes may be above 1.
+        speaking_while_muted: tell it when we speak while our microphone is muted. For that a copy of the microphone is
+            listened to as long as it is muted, on this page alone: nothing of it is sent or kept.
     """
 
     adaptive_stream: bool | AdaptiveStreamSettings = False
@@ -298,6 +339,9 @@ class RoomOptions(RoomConnectOptions):
     stop_local_track_on_unpublish: bool = True
     disconnect_on_page_leave: bool = True
     data_stream: DataStreamOptions | None = None
+    audio_output: str | None = None
+    web_audio_mix: bool = False
+    speaking_while_muted: bool = False
 
 
 @dataclass(kw_only=True, slots=True)
@@ -354,5 +398,6 @@ PUBLISH_DEFAULTS = TrackPublishOptions(
     audio_encoding=AudioPresets.MUSIC,
     screen_share_encoding=ScreenSharePresets.H1080_FPS15.encoding,
     video_codec="vp8",
+    backup_codec=True,
     simulcast=True,
 )

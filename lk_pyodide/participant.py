@@ -11,8 +11,10 @@ from typing import Generic, TypeVar
 from lk_pyodide.core.conversation import AGENT_STATE
 from lk_pyodide.core.messages import ParticipantInfo
 from lk_pyodide.data_track import DeferrableMap, RemoteDataTrack
+from lk_pyodide.errors import UsageError
 from lk_pyodide.ports import RoomPort
 from lk_pyodide.publication import RemoteTrackPublication, TrackPublication
+from lk_pyodide.track import RemoteAudioTrack, RemoteTrack
 from lk_pyodide.types import (
     ConnectionQuality,
     DisconnectReason,
@@ -215,8 +217,39 @@ class RemoteParticipant(Publishing[RemoteTrackPublication]):
     def __init__(self, room: RoomPort, info: ParticipantInfo) -> None:
         super().__init__(room, info)
         self._data_tracks: DeferrableMap[RemoteDataTrack] = DeferrableMap()
+        self._volumes: dict[TrackSource, float] = {}
 
     @property
     def data_tracks(self) -> DeferrableMap[RemoteDataTrack]:
         """The data tracks that it publishes, by name; ``await data_tracks.get_deferred(name)`` waits for one."""
         return self._data_tracks
+
+    def set_volume(self, volume: float, source: TrackSource = TrackSource.MICROPHONE) -> None:
+        """Play it louder or softer, what it publishes later included; see :meth:`RemoteAudioTrack.set_volume`.
+
+        Args:
+            volume: 0 to 1, or more, as there.
+            source: of what: its microphone, or the sound of its screen.
+
+        Raises:
+            UsageError: it is less, or more; or the source has no sound.
+        """
+        if source in (TrackSource.CAMERA, TrackSource.SCREENSHARE):
+            raise UsageError(f"{source.name.lower()} has no sound")
+        self._room.check_volume(volume)
+        self._volumes[source] = volume
+        for publication in self.track_publications.values():
+            if publication.track is not None:
+                self._set_up(publication.track)
+
+    def get_volume(self, source: TrackSource = TrackSource.MICROPHONE) -> float:
+        """How loud a source of its is played; 1 before anybody has said."""
+        publication = self.get_track_publication(source)
+        track = None if publication is None else publication.track
+        return track.get_volume() if isinstance(track, RemoteAudioTrack) else self._volumes.get(source, 1.0)
+
+    def _set_up(self, track: RemoteTrack) -> None:
+        """Play a track as loud as it was said before the track came."""
+        volume = self._volumes.get(track.source)
+        if volume is not None and isinstance(track, RemoteAudioTrack):
+            track.set_volume(volume)

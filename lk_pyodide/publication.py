@@ -6,10 +6,9 @@ import contextlib
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from lk_pyodide.core.messages import ParticipantTracks, TrackInfo, UpdateSubscription
-from lk_pyodide.core.publishing import PublishPlan
 from lk_pyodide.core.track_settings import Shown, Wishes, is_enabled, settings
 from lk_pyodide.errors import UnexpectedConnectionState, UsageError
 from lk_pyodide.options import TrackPublishOptions
@@ -25,7 +24,7 @@ from lk_pyodide.types import (
 )
 
 if TYPE_CHECKING:
-    from lk_pyodide.local_track import LocalTrack
+    from lk_pyodide.local_track import LocalTrack, LocalVideoTrack
     from lk_pyodide.track import RemoteTrack, Track
 
 __all__ = ["LocalTrackPublication", "RemoteTrackPublication", "TrackPublication"]
@@ -129,7 +128,6 @@ class LocalTrackPublication(TrackPublication):
         super().__init__(info)
         self._track: LocalTrack = track
         self._subscribed = False
-        self._plan: PublishPlan | None = None
         self.options = options
 
     @property
@@ -161,9 +159,9 @@ class LocalTrackPublication(TrackPublication):
         return self._track if self.kind == TrackKind.AUDIO else None
 
     @property
-    def video_track(self) -> LocalTrack | None:
+    def video_track(self) -> LocalVideoTrack | None:
         """The track, if it is video."""
-        return self._track if self.kind == TrackKind.VIDEO else None
+        return cast("LocalVideoTrack", self._track) if self.kind == TrackKind.VIDEO else None
 
 
 class RemoteTrackPublication(TrackPublication):

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Mapping
 from importlib import import_module
 from types import MappingProxyType, TracebackType
-from typing import Self, overload
+from typing import Literal, Self, overload
 
 from lk_pyodide import devices
 from lk_pyodide import events as ev
@@ -26,7 +26,14 @@ from lk_pyodide.playback import Playback
 from lk_pyodide.room_context import RoomContext
 from lk_pyodide.room_updates import RoomUpdates
 from lk_pyodide.token_source import TokenSource
-from lk_pyodide.types import ConnectErrorReason, ConnectionState, DeviceInfo, DisconnectReason, ServerInfo
+from lk_pyodide.types import (
+    ConnectErrorReason,
+    ConnectionState,
+    DeviceInfo,
+    DevicePermission,
+    DisconnectReason,
+    ServerInfo,
+)
 
 __all__ = ["Room"]
 
@@ -178,6 +185,11 @@ class Room(EventSource[EventName]):
         """The devices that the page may know of; see :func:`lk_pyodide.devices.get_local_devices`."""
         return await devices.get_local_devices(kind, request_permissions=request_permissions)
 
+    @staticmethod
+    async def get_permission_state(name: Literal["camera", "microphone"]) -> DevicePermission:
+        """Whether the page may open a camera or a microphone; see :func:`lk_pyodide.devices.get_permission_state`."""
+        return await devices.get_permission_state(name)
+
     def get_active_device(self, kind: str) -> str | None:
         """The id of the ``videoinput``, ``audioinput`` or ``audiooutput`` in use; ``default`` before one is known."""
         return self._context.active_devices.get(kind)
@@ -326,7 +338,9 @@ class Room(EventSource[EventName]):
         wanted = merged(_connect_options(options), _connect_options(context.options), CONNECT_DEFAULTS)
         single = options.single_peer_connection if isinstance(options, RoomOptions) else True
         updates = self._new_updates(auto_subscribe=wanted.auto_subscribe is not False)
-        from lk_pyodide.session.session import Session  # a page that only shows a form does not pay for it
+        # A page that only shows a form does not pay for these.
+        from lk_pyodide.device_watch import DeviceWatch
+        from lk_pyodide.session.session import Session
 
         try:
             session = Session(
@@ -350,6 +364,7 @@ class Room(EventSource[EventName]):
         context.connecting = None
         self._updates = updates
         updates.joined(session.join, others)
+        context.device_watch = DeviceWatch(context, self._playback, self._local)
         self._page = context.browser.watch_page(context)
         self._set_state(ConnectionState.CONNECTED)
         self._emit(ev.Connected())
@@ -382,6 +397,8 @@ class Room(EventSource[EventName]):
             if session is not None:
                 await session.close()
             await self._local._left(error, stop_tracks=stop_tracks)
+            if (watch := self._context.device_watch) is not None:
+                await watch.close()
         finally:
             if self._page is not None:
                 self._page.close()
@@ -389,6 +406,7 @@ class Room(EventSource[EventName]):
             self._context.streams.left(error)
             self._updates.ended(error)
             self._playback.ended()
+            self._context.end_measuring()
             self._disconnecting = None
             self._set_state(ConnectionState.DISCONNECTED)
             self._emit(ev.Disconnected(reason))

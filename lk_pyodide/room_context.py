@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Sequence
+from functools import cached_property
+from math import inf
 from typing import TYPE_CHECKING
 
 from lk_pyodide import events as ev
 from lk_pyodide.browser.api import Browser
 from lk_pyodide.browser.current import current
+from lk_pyodide.browser.guard import check_volume
 from lk_pyodide.core.messages import ParticipantInfo
 from lk_pyodide.data_track import LocalDataTrack
 from lk_pyodide.emitter import Event, EventStream
@@ -30,7 +33,10 @@ from lk_pyodide.token_source import TokenSource
 from lk_pyodide.types import ChatMessage, ConnectErrorReason, ConnectionState, DisconnectReason, TokenSourceResponse
 
 if TYPE_CHECKING:
+    from lk_pyodide.bitrates import Bitrates
+    from lk_pyodide.device_watch import DeviceWatch
     from lk_pyodide.session.session import Session
+    from lk_pyodide.track import Track
 
 _log = get_logger("room")
 
@@ -71,6 +77,7 @@ class RoomContext:
         self.connection: Session | None = None
         self.token_source: TokenSource | None = None
         self.active_devices = _first_devices(options)
+        self.device_watch: DeviceWatch | None = None
         self._browser = browser
 
     # -- for the room --
@@ -108,7 +115,31 @@ class RoomContext:
             raise UnexpectedConnectionState("the room was never connected")
         return self.token_source
 
+    def end_measuring(self) -> None:
+        """Nobody asks how much tracks take any more."""
+        if "_bitrates" in vars(self):  # somebody did
+            self._bitrates.close()
+
+    @cached_property
+    def _bitrates(self) -> Bitrates:
+        from lk_pyodide.bitrates import Bitrates  # in most rooms nobody asks
+
+        return Bitrates()
+
     # -- for the nouns --
+
+    def current_bitrate(self, track: Track) -> int:
+        """How much a track takes, in bits a second."""
+        return self._bitrates.current(track)
+
+    def check_volume(self, volume: float) -> None:
+        """Refuse what nothing can be played at.
+
+        Raises:
+            UsageError: it is below 0; or above 1, which only a mix can do.
+        """
+        if not (self.options.web_audio_mix and 1 <= volume < inf):
+            check_volume(volume)
 
     @property
     def browser(self) -> Browser:
@@ -179,18 +210,28 @@ class RoomContext:
     def local_track_published(self, publication: LocalTrackPublication, track: LocalTrack) -> None:
         """We publish a track."""
         self.emit(ev.LocalTrackPublished(publication, track))
-        for kind, source in SOURCES.items():
-            if track.source == source and track.device_id:
-                self.device_changed(kind, track.device_id)
+        self.local_track_reopened(track)
 
     def local_track_republished(self, publication: LocalTrackPublication, track: LocalTrack, previous_sid: str) -> None:
         """We publish a track again."""
         self.emit(ev.LocalTrackPublished(publication, track))
         self.emit(ev.LocalTrackRepublished(publication, previous_sid))
 
+    def local_track_cpu_constrained(self, publication: LocalTrackPublication) -> None:
+        """This machine is too slow for a video of ours."""
+        self.emit(ev.LocalTrackCpuConstrained(publication.track, publication))
+
     def local_track_subscribed(self, track: LocalTrack) -> None:
         """Somebody gets a track of ours."""
         self.emit(ev.LocalTrackSubscribed(track))
+
+    def local_audio_silence_detected(self, publication: LocalTrackPublication) -> None:
+        """A microphone of ours gives nothing."""
+        self.emit(ev.LocalAudioSilenceDetected(publication))
+
+    def speaking_while_muted(self, publication: LocalTrackPublication) -> None:
+        """We speak, and nobody hears it."""
+        self.emit(ev.SpeakingWhileMuted(publication))
 
     def local_track_unpublished(self, publication: LocalTrackPublication) -> None:
         """We publish a track no more."""
@@ -231,6 +272,14 @@ class RoomContext:
         """A device could not be used."""
         self.emit(ev.MediaDevicesError(error, kind))
 
+    def local_track_reopened(self, track: LocalTrack) -> None:
+        """The device of a published track was opened, perhaps another one."""
+        for kind, source in SOURCES.items():
+            if track.source == source and track.device_id:
+                self.device_changed(kind, track.device_id)
+                if self.device_watch is not None:
+                    self.device_watch.look()
+
     def device_changed(self, kind: str, device_id: str) -> None:
         """A device is in use now."""
         if self.active_devices[kind] != device_id:
@@ -251,6 +300,8 @@ class RoomContext:
     def on_device_change(self) -> None:
         """A device came or went."""
         self.emit(ev.MediaDevicesChanged())
+        if self.device_watch is not None:
+            self.device_watch.changed()
 
 
 def _adaptive_stream(options: RoomOptions) -> AdaptiveStreamSettings | None:
@@ -273,5 +324,5 @@ def _first_devices(options: RoomOptions) -> dict[str, str]:
     return {
         "videoinput": (video and video.device_id) or "default",
         "audioinput": (audio and audio.device_id) or "default",
-        "audiooutput": "default",
+        "audiooutput": options.audio_output or "default",
     }

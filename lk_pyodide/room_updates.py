@@ -321,9 +321,7 @@ class RoomUpdates:
             return
         publication._shown = None
         self._emit(ev.TrackUnsubscribed(track, publication, participant))
-        if isinstance(track, RemoteVideoTrack):
-            track._unfollow()
-        track.detach()
+        track._end()
         track._media.set_handler(None)
 
     # -- media --
@@ -383,6 +381,8 @@ class RoomUpdates:
             playback=self._playback,
         )
         track._set_muted(publication.muted)
+        track._meter = self._room
+        participant._set_up(track)
         arrival.track.set_handler(_RemoteMedia(self, participant, publication, track))
         publication._track = track
         if isinstance(track, RemoteVideoTrack) and self._viewing is not None:

@@ -9,15 +9,19 @@ from lk_pyodide.browser.api import Browser, Json, MediaElement, MediaTrack, Rece
 from lk_pyodide.errors import UsageError
 from lk_pyodide.logging import get_logger
 from lk_pyodide.places import mimebundle, new_place
-from lk_pyodide.ports import PlaybackPort
+from lk_pyodide.ports import BitratePort, MediaFollower, PlaybackPort
 from lk_pyodide.types import StreamState, TrackKind, TrackSource
 
 if TYPE_CHECKING:
+    from lk_pyodide.stats import RtcStats
     from lk_pyodide.viewing import PictureViewing
 
 __all__ = ["AttachedElement", "ElementInfo", "RemoteAudioTrack", "RemoteTrack", "RemoteVideoTrack", "Track"]
 
 _log = get_logger("track")
+
+_LONGEST_DELAY = 4.0
+"""W3C's limit, in seconds (webrtc-extensions, ``jitterBufferTarget``)."""
 
 
 class AttachedElement:
@@ -84,6 +88,8 @@ class Track:
         self._sid = sid
         self._muted = False
         self._elements: list[AttachedElement] = []
+        self._meter: BitratePort | None = None
+        self._followers: set[MediaFollower] = set()
 
     @property
     def sid(self) -> str:
@@ -129,6 +135,28 @@ class Track:
         """The elements that play it: native ones on the page, else :class:`AttachedElement`."""
         return [_shown(attached) for attached in self._elements]
 
+    @property
+    def current_bitrate(self) -> int:
+        """How much of it is sent, or comes, in bits a second; of all its layers together.
+
+        Measured every two seconds, from the first time that this is asked until it has not been for ten: 0 at first.
+        """
+        return 0 if self._meter is None else self._meter.current_bitrate(self)
+
+    async def get_rtc_stats_report(self) -> Sequence[Mapping[str, Json]]:
+        """Its statistics, as the browser gives them (W3C ``RTCStatsReport``); nothing where it is not sent."""
+        return []
+
+    async def get_stats(self) -> list[RtcStats]:
+        """Its statistics with their types, in ``livekit.rtc``'s shape: see ``lk_pyodide.stats``.
+
+        Raises:
+            BrowserError: the connection is closed.
+        """
+        from lk_pyodide.core import stats  # two dozen types, which most programs never ask for
+
+        return stats.read(await self.get_rtc_stats_report())
+
     def attach(self, target: object | None = None) -> Any:
         """Play the track in an element.
 
@@ -153,9 +181,14 @@ class Track:
         element.attach(self._media)
         attached = AttachedElement(element, self)
         self._elements.append(attached)
-        if self._playback is not None and self.kind == TrackKind.AUDIO:
-            self._playback.attached(element)
+        self._attached(element)
         return attached
+
+    def _attached(self, element: MediaElement) -> None:
+        """An element plays it from now on."""
+
+    def _detached(self) -> None:
+        """An element plays it no more."""
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
         """Play the track here, when it is the value of a notebook's cell."""
@@ -182,11 +215,22 @@ class Track:
             self._elements.remove(attached)
             attached._element.detach(self._media)
             attached._element.close()
+            self._detached()
+
+    def _end(self) -> None:
+        """Nothing plays it any more, and nobody hears or measures it."""
+        self.detach()
+        self._meter = None
+        for follower in tuple(self._followers):
+            follower._media_gone()
+        self._followers.clear()
 
     def _replace_media(self, media: MediaTrack) -> None:
         self._media = media
         for attached in self._elements:
             attached._element.attach(media)
+        for follower in tuple(self._followers):
+            follower._media_changed(media)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._sid or 'unpublished'} {self._source.name.lower()}>"
@@ -200,11 +244,11 @@ class _ElementEvents:
 
     def on_playing(self) -> None:
         if self._track._playback is not None:
-            self._track._playback.playback_changed(self._track._media.kind, True)
+            self._track._playback.playback_changed(self._track._media.kind, True, self)
 
     def on_play_failed(self, name: str, message: str) -> None:
         if name == "NotAllowedError" and self._track._playback is not None:
-            self._track._playback.playback_changed(self._track._media.kind, False)
+            self._track._playback.playback_changed(self._track._media.kind, False, self)
         else:
             _log.warning("an element would not play: %s: %s", name, message)
 
@@ -239,7 +283,9 @@ class RemoteTrack(Track):
     ) -> None:
         super().__init__(browser, media, source, name=name, sid=sid, playback=playback)
         self._receiver = receiver
+        self._remote_playback = playback
         self._stream_state = StreamState.ACTIVE
+        self._playout_delay = 0.0
 
     @property
     def stream_state(self) -> StreamState:
@@ -250,6 +296,24 @@ class RemoteTrack(Track):
         """The receiver's statistics, as the browser gives them (W3C ``RTCStatsReport``)."""
         return await self._receiver.get_stats()
 
+    def set_playout_delay(self, seconds: float) -> None:
+        """Have the browser hold what comes before it plays it: fewer gaps, for a later picture or sound.
+
+        Args:
+            seconds: how long, about; 0 leaves it to the browser. At most 4.
+
+        Raises:
+            UsageError: it is less, or more.
+        """
+        if not 0 <= seconds <= _LONGEST_DELAY:
+            raise UsageError(f"a playout delay is 0 to {_LONGEST_DELAY:g} seconds, not {seconds}")
+        self._playout_delay = seconds
+        self._receiver.set_playout_delay(seconds)
+
+    def get_playout_delay(self) -> float:
+        """Seconds, as :meth:`set_playout_delay` was told; 0 leaves it to the browser."""
+        return self._playout_delay
+
     def _set_muted(self, muted: bool) -> None:
         self._muted = muted
         # A remote track is never stopped: its transceiver may carry another one later.
@@ -258,6 +322,47 @@ class RemoteTrack(Track):
 
 class RemoteAudioTrack(RemoteTrack):
     """Someone else's sound."""
+
+    _volume: float | None = None
+    _sink_id = ""
+
+    def set_volume(self, volume: float) -> None:
+        """Play it louder or softer, in all its elements, those to come included.
+
+        Args:
+            volume: 0 to 1; with ``RoomOptions.web_audio_mix`` it may be more, which is louder than it was sent.
+
+        Raises:
+            UsageError: it is less, or more.
+        """
+        self._remote_playback.set_volume(self, volume)
+        self._volume = volume
+
+    def get_volume(self) -> float:
+        """How loud it is played, as :meth:`set_volume` was told; 1 before."""
+        return 1.0 if self._volume is None else self._volume
+
+    async def set_sink_id(self, device_id: str) -> None:
+        """Play it on a speaker of its own, in all its elements, those to come included.
+
+        ``room.switch_active_device("audiooutput", …)`` takes it back to where all else is played.
+
+        Args:
+            device_id: which, as :class:`DeviceInfo` has it; empty means the room's.
+
+        Raises:
+            MediaDeviceError: the speaker is not there, or cannot be used; nothing changes then.
+            DeviceUnsupportedError: the browser gives no choice of speakers, or the track is part of a mix
+                (``RoomOptions.web_audio_mix``), which has one speaker.
+        """
+        await self._remote_playback.switch_sink(self, device_id)
+
+    def _attached(self, element: MediaElement) -> None:
+        self._remote_playback.attached(self, element)
+
+    def _detached(self) -> None:
+        if not self._elements:
+            self._remote_playback.detached(self)
 
 
 class ElementInfo(Protocol):
@@ -332,7 +437,8 @@ class RemoteVideoTrack(RemoteTrack):
             self._viewing.remove(attached._element)
         super()._detach_one(attached)
 
-    def _unfollow(self) -> None:
+    def _end(self) -> None:
         viewing, self._viewing = self._viewing, None
         if viewing is not None:
             viewing.close()
+        super()._end()

@@ -10,9 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum, StrEnum
-from typing import NamedTuple, TypeVar
+from typing import Any, Literal, NamedTuple, Protocol, TypeAlias, TypeVar
 
 __all__ = [
+    "BackupCodecPolicy",
     "ByteStreamInfo",
     "ChatMessage",
     "ConnectErrorReason",
@@ -21,14 +22,17 @@ __all__ = [
     "DataPacketKind",
     "DataStreamErrorReason",
     "DeviceInfo",
+    "DevicePermission",
     "DisconnectReason",
     "EncryptionType",
+    "FacingMode",
     "MediaDeviceFailure",
     "ParticipantKind",
     "ParticipantPermission",
     "ParticipantState",
     "ParticipantTrackPermission",
     "PermissionStatus",
+    "ProcessorOptions",
     "PublishDataTrackErrorReason",
     "PushFrameErrorReason",
     "ServerInfo",
@@ -40,6 +44,7 @@ __all__ = [
     "TextStreamInfo",
     "TokenSourceResponse",
     "TrackKind",
+    "TrackProcessor",
     "TrackSource",
     "Transcription",
     "TranscriptionSegment",
@@ -221,6 +226,17 @@ class VideoCodec(IntEnum):
     H265 = 4
 
 
+class BackupCodecPolicy(IntEnum):
+    """What becomes of the first codec when somebody needs the backup codec (``livekit.BackupCodecPolicy``).
+
+    The server prefers to let everybody have the backup codec; or both are sent; or always the backup codec alone.
+    """
+
+    PREFER_REGRESSION = 0
+    SIMULCAST = 1
+    REGRESSION = 2
+
+
 class ParticipantKind(IntEnum):
     """What a participant is."""
 
@@ -348,6 +364,72 @@ class DeviceInfo:
     kind: str
     label: str = ""
     group_id: str = ""
+
+
+class DevicePermission(StrEnum):
+    """Whether the page may open a camera or a microphone (https://www.w3.org/TR/permissions/)."""
+
+    PROMPT = "prompt"
+    """The user will be asked."""
+    GRANTED = "granted"
+    DENIED = "denied"
+    UNKNOWN = "unknown"
+    """The browser does not tell."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessorOptions:
+    """What a processor gets to work on, as the browser's own objects.
+
+    Attributes:
+        kind: ``audio`` or ``video``.
+        track: a MediaStreamTrack.
+        element: a ``<video>`` that plays a picture, on no page.
+        audio_context: an AudioContext for sound.
+    """
+
+    kind: Literal["audio", "video"]
+    track: Any
+    element: Any = None
+    audio_context: Any = None
+
+
+class TrackProcessor(Protocol):
+    """Makes another picture or sound of one (livekit-client ``TrackProcessor``): for ``LocalTrack.set_processor``.
+
+    An object of JavaScript with these methods does, too, such as those of ``@livekit/track-processors``; what is here
+    ``processed_track`` is ``processedTrack`` there. Python is too slow for every frame of a large picture: let it steer
+    what the browser does.
+
+    Attributes:
+        name: of the processor.
+        processed_track: a MediaStreamTrack, once ``init`` or ``restart`` has ended.
+    """
+
+    name: str
+    processed_track: Any
+
+    async def init(self, options: ProcessorOptions, /) -> None:
+        """Begin, and say what was made in ``processed_track``; see ``options``."""
+        ...
+
+    async def restart(self, options: ProcessorOptions, /) -> None:
+        """Go on with another track: another device, or the same after it was off. See ``options``."""
+        ...
+
+    async def destroy(self) -> None:
+        """End; the processed track has been stopped."""
+        ...
+
+
+FacingModeName: TypeAlias = Literal["user", "environment", "left", "right"]
+
+
+class FacingMode(NamedTuple):
+    """Which way a camera looks, and how sure that is."""
+
+    facing_mode: FacingModeName
+    confidence: Literal["high", "medium", "low"]
 
 
 class TokenSourceResponse(NamedTuple):

@@ -17,20 +17,21 @@ PACKAGE = "lk_pyodide"
 SOURCES = {str(path.relative_to(ROOT)): path.read_text() for path in sorted((ROOT / PACKAGE).rglob("*.py"))}
 
 LAYERS: tuple[tuple[frozenset[str], ...], ...] = (
-    (frozenset({"errors", "types", "options", "tokens", "logging", "_version"}),),
+    (frozenset({"errors", "types", "options", "tokens", "logging", "stats", "_version"}),),
     (frozenset({"emitter"}), frozenset({"core"}), frozenset({"browser"})),
     (frozenset({"session"}),),
     (
         frozenset(
             {"ports", "track", "local_track", "publication", "participant", "local_participant", "devices"}
-            | {"local_capture", "local_data", "local_permissions", "local_profile", "local_publishing", "places"}
+            | {"local_capture", "local_data", "local_devices", "local_permissions", "local_profile", "local_publishing"}
+            | {"local_layers", "local_sending", "places", "audio_analyser", "bitrates", "microphone"}
             | {"data_track", "local_data_tracks", "remote_data_tracks", "viewing"}
             | {"incoming_streams", "outgoing_streams", "stream_sources", "rpc", "frames", "e2ee", "token_source"}
             | {"media_sources", "recorder", "preconnect"}
         ),
     ),
-    (frozenset({"events", "room_event"}),),
-    (frozenset({"jupyter", "playback", "room_context", "room_data", "room_updates"}),),
+    (frozenset({"data_events", "events", "room_event"}),),
+    (frozenset({"device_watch", "jupyter", "mix", "playback", "room_context", "room_data", "room_updates"}),),
     (frozenset({"room"}),),
     (frozenset({"__init__", "__main__", "conversation", "testing", "local", "ui"}),),
 )

@@ -21,14 +21,17 @@ from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
-from lk_pyodide.types import DeviceInfo
+from lk_pyodide.types import DeviceInfo, DevicePermission
 
 if TYPE_CHECKING:
+    from lk_pyodide.browser.api_audio import AudioGraph
+    from lk_pyodide.browser.api_processing import Processing
     from lk_pyodide.browser.api_sources import MediaSources, Recorder, RecorderHandler
     from lk_pyodide.browser.api_views import ViewHandler, Views
 
 Json: TypeAlias = "str | int | float | bool | None | Sequence[Json] | Mapping[str, Json]"
 MediaKind: TypeAlias = Literal["audio", "video"]
+DeviceName: TypeAlias = Literal["camera", "microphone"]
 SdpType: TypeAlias = Literal["offer", "answer", "rollback"]
 
 
@@ -102,10 +105,11 @@ class Encoding:
 
 @dataclass(frozen=True, slots=True)
 class SenderInit:
-    """How a track is sent."""
+    """How a track is sent; ``codec`` is the mime type that is preferred, compared without case."""
 
     encodings: tuple[Encoding, ...] = ()
     degradation_preference: str | None = None
+    codec: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,6 +234,17 @@ class MediaTrack(Protocol):
     def set_handler(self, handler: MediaTrackHandler | None, /) -> None: ...
     def set_enabled(self, enabled: bool, /) -> None: ...
     def set_content_hint(self, hint: str, /) -> None: ...
+    async def clone(self) -> MediaTrack:
+        """Make another track of the same source, with an id of its own. Each is ended by itself."""
+        ...
+
+    def end(self) -> None:
+        """End the track and let the device go, but know the track: a connection may still get it, as one that is off.
+
+        No handler hears of it.
+        """
+        ...
+
     def stop(self) -> None:
         """End the track and let the device go; implies ``close``."""
         ...
@@ -247,6 +262,10 @@ class Sender(Protocol):
         """Overwrite the given fields of the encodings, matched by rid, or by place where there is none."""
         ...
 
+    async def set_degradation_preference(self, preference: str, /) -> None:
+        """Tell what to give up first; a browser that does not know of it ignores it."""
+        ...
+
     async def get_stats(self) -> Sequence[Mapping[str, Json]]: ...
     def remove(self) -> None:
         """Stop sending: no track, transceiver inactive. The next offer tells the other side."""
@@ -261,6 +280,13 @@ class Receiver(Protocol):
         """How loud the newest sound is, 0 to 1, as its sender measured it; None when nothing new was heard.
 
         From ``getSynchronizationSources()``: the volume of elements does not count.
+        """
+        ...
+
+    def set_playout_delay(self, seconds: float, /) -> None:
+        """Hold what comes for about this long before it is played (``jitterBufferTarget``), at most 4 seconds.
+
+        0 leaves it to the browser. With one that cannot nothing happens but a line in the log.
         """
         ...
 
@@ -391,6 +417,9 @@ class MediaDevices(Protocol):
         ...
 
     async def enumerate_devices(self) -> Sequence[DeviceInfo]: ...
+    async def query_permission(self, name: DeviceName, /) -> DevicePermission:
+        """Tell whether the page may open such a device. Never raises: some browsers do not know the question."""
+        ...
 
 
 class MediaElementHandler(Protocol):
@@ -470,6 +499,8 @@ class Browser(Protocol):
     def info(self) -> BrowserInfo: ...
     @property
     def media_devices(self) -> MediaDevices: ...
+    @property
+    def audio_graph(self) -> AudioGraph: ...
     def open_websocket(self, url: str, handler: WebSocketHandler, /) -> WebSocket: ...
     def new_peer_connection(self, config: RtcConfig, handler: PeerConnectionHandler, /) -> PeerConnection: ...
     def adopt_track(self, native: object, /) -> MediaTrack:
@@ -499,6 +530,10 @@ class Browser(Protocol):
 
     @property
     def sources(self) -> MediaSources: ...
+    def new_processing(self, processor: object, /) -> Processing:
+        """Have a processor of the user's work; raises UsageError where Python is not on the page."""
+        ...
+
     def record(
         self, track: MediaTrack, mime_types: Sequence[str], timeslice: float, handler: RecorderHandler, /
     ) -> Recorder:

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from importlib import import_module
 from types import TracebackType
 from typing import Any, TypeAlias
@@ -54,6 +54,11 @@ def to_js_json(value: Json) -> Js:
 def from_js_json(value: Js) -> Any:
     """Copy a JavaScript value that JSON can hold (or that has ``toJSON``)."""
     return json.loads(js.JSON.stringify(value))
+
+
+def to_js_object(values: Mapping[str, object]) -> Js:
+    """Make a JavaScript object that holds JavaScript's own values."""
+    return _ffi.to_js(values, dict_converter=js.Object.fromEntries)
 
 
 def to_js_bytes(data: bytes) -> Js:

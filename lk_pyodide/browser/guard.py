@@ -46,6 +46,11 @@ def nothing_to_play() -> BrowserError:
     return BrowserError(f"there was nothing to play within {SOURCE_TIMEOUT:g} s", "TimeoutError")
 
 
+def processor_failed(error: Exception) -> BrowserError:
+    """Tell that a processor of the user's raised an exception."""
+    return BrowserError(f"the processor failed: {type(error).__name__}: {error}", "OperationError")
+
+
 def check_close(code: int, reason: str) -> None:
     """Refuse what no browser accepts in ``WebSocket.close()``."""
     if code != 1000 and not 3000 <= code <= 4999:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from lk_pyodide.browser.api import DataChannelInit, Encoding, Json, RtcConfig
 
+DEPENDENCY_DESCRIPTOR = "https://aomediacodec.github.io/av1-rtp-spec/#dependency-descriptor-rtp-header-extension"
+"""The header extension that tells which frames of a layered stream need which."""
+
 _ENCODING = {
     "max_bitrate": "maxBitrate",
     "max_framerate": "maxFramerate",

@@ -11,13 +11,15 @@ from lk_pyodide.options import (
 
 Constraints = dict[str, object]
 
+DEFAULT = "default"
+"""What the system prefers. Chromium lists it as a device of its own, beside the real one; others do not have it."""
 _SCREEN_DEFAULT = VideoResolution(1920, 1080, 30)
 
 
 def audio_constraints(options: AudioCaptureOptions, *, exact: bool = True) -> Constraints:
     """``MediaTrackConstraints`` of a microphone."""
     return _present(
-        deviceId=_device(options.device_id, exact),
+        deviceId=device_constraint(options.device_id, exact=exact),
         autoGainControl=options.auto_gain_control,
         echoCancellation=options.echo_cancellation,
         noiseSuppression=options.noise_suppression,
@@ -33,7 +35,7 @@ def video_constraints(options: VideoCaptureOptions, *, exact: bool = True) -> Co
     """``MediaTrackConstraints`` of a camera."""
     size = options.resolution
     return _present(
-        deviceId=_device(options.device_id, exact),
+        deviceId=device_constraint(options.device_id, exact=exact),
         width=size.width if size else None,
         height=size.height if size else None,
         frameRate=options.frame_rate or (size.frame_rate if size else None),
@@ -61,9 +63,13 @@ def display_constraints(options: ScreenShareCaptureOptions, *, browser: str = ""
     )
 
 
-def _device(device_id: str | None, exact: bool) -> Constraints:
-    if device_id is None:
-        return {"ideal": "default"}
+def device_constraint(device_id: str | None, *, exact: bool = True) -> dict[str, str]:
+    """``ConstrainDOMString`` of a device; None, or ``default``, is whichever the system prefers.
+
+    Only Chromium has a microphone and a speaker that are called so, and no browser a camera: it is a wish.
+    """
+    if device_id in (None, DEFAULT):
+        return {"ideal": DEFAULT}
     return {"exact" if exact else "ideal": device_id}
 
 

@@ -2,23 +2,60 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 
+from lk_pyodide.core.codecs import SVC_CODECS, codec_name
+from lk_pyodide.core.layers import QUALITIES, Layer
 from lk_pyodide.core.messages import SubscribedQualityUpdate
-from lk_pyodide.core.publishing import QUALITIES, SVC_CODECS, Layer, PublishPlan, codec_name
+from lk_pyodide.core.publishing import PublishPlan
+from lk_pyodide.types import VideoQuality
+
+_SMALL_HEIGHT = 360
+_SMALL_RATE = 15.0
 
 
-def limited(plan: PublishPlan, update: SubscribedQualityUpdate, *, browser: str = "") -> tuple[Layer, ...]:
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What holds layers back.
+
+    Attributes:
+        watched: what the server said last of who watches what; None when it is not asked, or has not said.
+        most: the best quality that the user wants to send.
+        is_small: whether the user wants to send one small picture and nothing else.
+    """
+
+    watched: SubscribedQualityUpdate | None = None
+    most: VideoQuality = VideoQuality.HIGH
+    is_small: bool = False
+
+
+def limited(plan: PublishPlan, limits: Limits, *, browser: str = "") -> tuple[Layer, ...]:
     """The layers of a video, some of them not active.
 
     Args:
         plan: how it was published.
-        update: what the server says of who watches what.
+        limits: what holds layers back.
         browser: its name, lower case.
     """
-    wanted = _wanted(update, plan.codec)
-    return tuple(layer if _is_wanted(layer, plan, wanted) else _idle(layer, browser) for layer in plan.layers)
+    layers = _small(plan) if limits.is_small else plan.layers
+    wanted = _wanted(limits.watched, plan.codec) if limits.watched is not None else {}
+    alone = plan.codec in SVC_CODECS or sum(layer.active for layer in layers) == 1
+
+    def is_sent(layer: Layer) -> bool:
+        # One layer is all that there is, or they belong together: then it is all or nothing, and not for the user.
+        if layer.rid is None or alone:
+            return not wanted or any(wanted.values())
+        quality = QUALITIES[layer.rid]
+        return quality <= limits.most and wanted.get(quality, True)
+
+    return tuple(layer if not layer.active or is_sent(layer) else _idle(layer, browser) for layer in layers)
+
+
+def limited_by_cpu(stats: Iterable[Mapping[str, object]]) -> bool:
+    """Whether a sender's statistics say that the machine is too slow (W3C ``qualityLimitationReason``)."""
+    return any(each.get("type") == "outbound-rtp" and each.get("qualityLimitationReason") == "cpu" for each in stats)
 
 
 def _wanted(update: SubscribedQualityUpdate, codec: str) -> Mapping[int, bool]:
@@ -31,13 +68,16 @@ def _wanted(update: SubscribedQualityUpdate, codec: str) -> Mapping[int, bool]:
     return {}
 
 
-def _is_wanted(layer: Layer, plan: PublishPlan, wanted: Mapping[int, bool]) -> bool:
-    if not wanted:
-        return True
-    if layer.rid is None or plan.codec in SVC_CODECS:
-        # One layer is all that there is, and an SVC layer holds all of them.
-        return any(wanted.values())
-    return wanted.get(QUALITIES[layer.rid], True)
+def _small(plan: PublishPlan) -> tuple[Layer, ...]:
+    """One picture of some 360 lines and 15 frames a second, which costs a weak machine little."""
+    height = plan.basis.track.height if plan.basis is not None else 0
+    first = replace(
+        plan.layers[0],
+        scale_resolution_down_by=float(max(1, math.ceil(height / _SMALL_HEIGHT))),
+        max_framerate=_SMALL_RATE,
+        scalability_mode="L1T3" if plan.codec in SVC_CODECS else None,
+    )
+    return (first, *(replace(layer, active=False) for layer in plan.layers[1:]))
 
 
 def _idle(layer: Layer, browser: str) -> Layer:

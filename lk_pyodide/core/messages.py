@@ -47,6 +47,7 @@ from lk_pyodide.core.packets import (
     UserPacket,
 )
 from lk_pyodide.types import (
+    BackupCodecPolicy,
     ConnectionQuality,
     DisconnectReason,
     EncryptionType,
@@ -199,6 +200,7 @@ class WrappedJoinRequest:
 class SimulcastCodec:
     codec: str = ""
     cid: str = ""
+    layers: tuple[VideoLayer, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +220,7 @@ class AddTrackRequest:
     disable_red: bool = False
     encryption: EncryptionType | int = EncryptionType.NONE
     stream: str = ""
+    backup_codec_policy: BackupCodecPolicy | int = BackupCodecPolicy.PREFER_REGRESSION
     audio_features: tuple[AudioTrackFeature | int, ...] = ()
 
 

@@ -2,56 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from lk_pyodide.core.messages import (
-    AddTrackRequest,
-    AudioTrackFeature,
-    SimulcastCodec,
-    VideoLayer,
-)
-from lk_pyodide.options import (
-    ScreenSharePresets,
-    TrackPublishOptions,
-    VideoEncoding,
-    VideoPreset,
-    VideoPresets,
-    VideoPresets43,
-)
-from lk_pyodide.types import ParticipantPermission, TrackKind, TrackSource, VideoCodec, VideoQuality
-
-RIDS = ("q", "h", "f")
-"""Names of simulcast layers, from low to high; livekit-server reads layers from them."""
-
-SVC_CODECS = ("vp9", "av1")
-_BITRATE_SHARE = {"av1": 0.7, "h265": 0.7, "vp9": 0.85}
-_MIN_SCREEN_LAYER = 150_000
-QUALITIES = {"q": VideoQuality.LOW, "h": VideoQuality.MEDIUM, "f": VideoQuality.HIGH}
-
-
-def _presets(group: type) -> tuple[VideoPreset, ...]:
-    """The presets of a class, from low to high, as they are written there."""
-    return tuple(preset for preset in vars(group).values() if isinstance(preset, VideoPreset))
-
-
-_PRESETS_169 = _presets(VideoPresets)
-_PRESETS_43 = _presets(VideoPresets43)
-_PRESETS_SCREEN = _presets(ScreenSharePresets)
-
-
-@dataclass(frozen=True, slots=True)
-class Layer:
-    """One encoding of a published track; None leaves the browser's default."""
-
-    rid: str | None = None
-    max_bitrate: int | None = None
-    max_framerate: float | None = None
-    scale_resolution_down_by: float | None = None
-    priority: str | None = None
-    scalability_mode: str | None = None
-    active: bool = True
+from lk_pyodide.core import codecs
+from lk_pyodide.core.codecs import SVC_CODECS, UNKNOWN, Encoders, codec_name
+from lk_pyodide.core.layers import Layer, announced_layers, video_layers
+from lk_pyodide.core.messages import AddTrackRequest, AudioTrackFeature, SimulcastCodec, TrackInfo
+from lk_pyodide.options import BackupVideoCodec, TrackPublishOptions
+from lk_pyodide.types import BackupCodecPolicy, ParticipantPermission, TrackKind, TrackSource
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,18 +31,41 @@ class TrackFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class Basis:
+    """What a plan was made from, to make it anew when some of it has changed."""
+
+    track: TrackFacts
+    options: TrackPublishOptions
+    encoders: Encoders
+
+
+@dataclass(frozen=True, slots=True)
 class PublishPlan:
-    """The request to the server, and how the browser is to encode."""
+    """The request to the server, and how the browser is to encode.
+
+    Attributes:
+        request: what the server is asked.
+        layers: what the browser sends.
+        codec: the video codec's name.
+        degradation_preference: what the browser gives up first.
+        content_hint: what the track is said to show, if that has to be said.
+        backup: the second codec, which is sent as soon as somebody needs it.
+        basis: what this was made from; None for a plan that stays as it is.
+    """
 
     request: AddTrackRequest
     layers: tuple[Layer, ...]
     codec: str = ""
     degradation_preference: str | None = None
+    content_hint: str = ""
+    backup: BackupVideoCodec | None = None
+    basis: Basis | None = None
 
     @property
     def target_bitrate(self) -> int:
-        """What all layers may take together, in bit/s; with SVC the one layer holds them all."""
-        return sum(layer.max_bitrate or 0 for layer in self.layers)
+        """What all layers may take together, in bit/s; with SVC the first holds them all."""
+        sent = self.layers[:1] if self.codec in SVC_CODECS else self.layers
+        return sum(layer.max_bitrate or 0 for layer in sent)
 
 
 def may_publish(permission: ParticipantPermission | None, source: TrackSource) -> bool:
@@ -94,26 +76,45 @@ def may_publish(permission: ParticipantPermission | None, source: TrackSource) -
 
 
 def plan(
-    track: TrackFacts, options: TrackPublishOptions, *, browser: str = "", enabled_codecs: Sequence[str] = ()
+    track: TrackFacts,
+    options: TrackPublishOptions,
+    *,
+    encoders: Encoders = UNKNOWN,
+    enabled_codecs: Sequence[str] = (),
 ) -> PublishPlan:
     """Decide how a track is published.
 
     Args:
         track: the track.
         options: merged over the defaults already.
-        browser: name of the browser, lower case.
+        encoders: the browser.
         enabled_codecs: mime types that the server takes; empty when it did not say.
+
+    Raises:
+        UsageError: the options name what there is not.
     """
     if track.kind == TrackKind.AUDIO:
         return _plan_audio(track, options)
-    return _plan_video(track, options, browser, enabled_codecs)
+    return _plan_video(track, options, encoders, enabled_codecs)
 
 
-def codec_name(codec: VideoCodec | str | None) -> str:
-    """``vp8`` for each way to say VP8."""
-    if isinstance(codec, VideoCodec):
-        return codec.name.lower()
-    return (codec or "vp8").lower().removeprefix("video/")
+def adopted(plan: PublishPlan, info: TrackInfo) -> PublishPlan:
+    """The plan with the codec that the server has chosen, which may be another (livekit-client ``publish``)."""
+    chosen = codec_name(info.codecs[0].mime_type) if info.codecs and info.codecs[0].mime_type else plan.codec
+    if plan.basis is None or chosen == plan.codec:
+        return plan
+    return replace(plan, codec=chosen, layers=_layers(plan.basis, chosen))
+
+
+def resized(plan: PublishPlan, width: int, height: int) -> PublishPlan:
+    """The plan for a picture of another size, such as another camera's; what is not known changes nothing."""
+    if plan.basis is None or not width or not height:
+        return plan
+    basis = replace(plan.basis, track=replace(plan.basis.track, width=width, height=height))
+    layers = _layers(basis, plan.codec)
+    if len(layers) != len(plan.layers):  # how many there are cannot be changed any more
+        return plan
+    return replace(plan, layers=layers, basis=basis)
 
 
 def _plan_audio(track: TrackFacts, options: TrackPublishOptions) -> PublishPlan:
@@ -154,17 +155,17 @@ def _audio_features(track: TrackFacts, dtx: bool) -> tuple[AudioTrackFeature, ..
 
 
 def _plan_video(
-    track: TrackFacts, options: TrackPublishOptions, browser: str, enabled_codecs: Sequence[str]
+    track: TrackFacts, options: TrackPublishOptions, encoders: Encoders, enabled_codecs: Sequence[str]
 ) -> PublishPlan:
-    codec = codec_name(options.video_codec)
-    enabled = [codec_name(mime) for mime in enabled_codecs if mime.lower().startswith("video/")]
-    if enabled and codec not in enabled:
-        codec = enabled[0]
+    codec = codecs.choose(options.video_codec, encoders, enabled_codecs)
+    backup = codecs.backup_of(codec, options.backup_codec, encoders, enabled_codecs)
     screen = track.source == TrackSource.SCREENSHARE
-    simulcast = bool(options.simulcast) and not (screen and browser == "firefox")
-    layers = video_layers(
-        track.width, track.height, options, codec=codec, screen=screen, simulcast=simulcast, browser=browser
-    )
+    mode = codecs.scalability(codec, options.scalability_mode, screen=screen)
+    basis = Basis(track, options, encoders)
+    layers = _layers(basis, codec)
+    announced = [SimulcastCodec(codec=codec, cid=track.id)]
+    if backup is not None:
+        announced.append(SimulcastCodec(codec=codec_name(backup.codec)))
     request = AddTrackRequest(
         cid=track.id,
         name=options.name or "",
@@ -174,10 +175,34 @@ def _plan_video(
         width=track.width,
         height=track.height,
         stream=options.stream or "",
-        layers=announced_layers(track.width, track.height, layers),
-        simulcast_codecs=(SimulcastCodec(codec=codec, cid=track.id),),
+        layers=announced_layers(track.width, track.height, layers, mode),
+        simulcast_codecs=tuple(announced),
+        backup_codec_policy=options.backup_codec_policy or BackupCodecPolicy.PREFER_REGRESSION,
     )
-    return PublishPlan(request, layers, codec, options.degradation_preference or _degradation(track.source))
+    return PublishPlan(
+        request,
+        layers,
+        codec,
+        options.degradation_preference or _degradation(track.source),
+        # Chrome sends at most 5 frames a second of a screen in layers, unless it is told that it is a film.
+        content_hint="motion" if screen and mode is not None else "",
+        backup=backup,
+        basis=basis,
+    )
+
+
+def _layers(basis: Basis, codec: str) -> tuple[Layer, ...]:
+    track, options, encoders = basis.track, basis.options, basis.encoders
+    screen = track.source == TrackSource.SCREENSHARE
+    return video_layers(
+        track.width,
+        track.height,
+        options,
+        codec=codec,
+        screen=screen,
+        simulcast=bool(options.simulcast) and not (screen and encoders.browser == "firefox"),
+        encoders=encoders,
+    )
 
 
 def _degradation(source: TrackSource) -> str:
@@ -188,105 +213,3 @@ def _degradation(source: TrackSource) -> str:
             return "maintain-resolution"
         case _:
             return "balanced"
-
-
-def video_layers(
-    width: int,
-    height: int,
-    options: TrackPublishOptions,
-    *,
-    codec: str = "vp8",
-    screen: bool,
-    simulcast: bool,
-    browser: str = "",
-) -> tuple[Layer, ...]:
-    """Encodings of a video, from low to high.
-
-    The order matters: Chrome drops the last ones first when the CPU is short.
-    """
-    encoding = options.screen_share_encoding if screen else options.video_encoding
-    if (encoding is None and not simulcast) or not width or not height:
-        return (Layer(),)
-    encoding = encoding or appropriate_encoding(width, height, codec=codec, screen=screen)
-    original = VideoPreset(width, height, encoding.max_bitrate, encoding.max_framerate, encoding.priority)
-    # SVC has a single layer until scalability modes are here: it and simulcast exclude one another in Chrome.
-    if codec in SVC_CODECS or not simulcast:
-        return (_layer(width, height, original, None, rid=None),)
-    lower = _lower_presets(original, options, screen)
-    size = max(width, height)
-    if size >= 960 and len(lower) > 1:
-        presets = [lower[0], lower[1], original]
-    elif size >= 480 and lower:
-        presets = [lower[0], original]
-    else:
-        presets = [original]
-    source_rate = encoding.max_framerate if len(presets) > 1 else None
-    return tuple(
-        # Only Firefox lets the layers of a track have priorities of their own.
-        _layer(width, height, preset, source_rate, rid=rid, priority=rid == RIDS[0] or browser == "firefox")
-        for rid, preset in zip(RIDS, presets, strict=False)
-    )
-
-
-def _lower_presets(original: VideoPreset, options: TrackPublishOptions, screen: bool) -> list[VideoPreset]:
-    given = options.screen_share_simulcast_layers if screen else options.video_simulcast_layers
-    if given is not None:
-        return sorted(given, key=lambda preset: (preset.max_bitrate, preset.max_framerate or 0))
-    if screen:
-        half = VideoPreset(
-            original.width // 2,
-            original.height // 2,
-            max(_MIN_SCREEN_LAYER, original.max_bitrate // 4),
-            original.max_framerate,
-            original.priority,
-        )
-        return [half]
-    if _is_169(original.width, original.height):
-        return [VideoPresets.H180, VideoPresets.H360]
-    return [VideoPresets43.H180, VideoPresets43.H360]
-
-
-def appropriate_encoding(width: int, height: int, *, codec: str = "vp8", screen: bool = False) -> VideoEncoding:
-    """The first preset that is as large as the picture, made for VP8 and scaled for better codecs."""
-    presets = _PRESETS_SCREEN if screen else _PRESETS_169 if _is_169(width, height) else _PRESETS_43
-    size = max(width, height)
-    preset = next((preset for preset in presets if preset.width >= size), presets[-1])
-    encoding = preset.encoding
-    encoding.max_bitrate = int(encoding.max_bitrate * _BITRATE_SHARE.get(codec, 1))
-    return encoding
-
-
-def _is_169(width: int, height: int) -> bool:
-    aspect = max(width, height) / min(width, height)
-    return abs(aspect - 16 / 9) < abs(aspect - 4 / 3)
-
-
-def _layer(
-    width: int, height: int, preset: VideoPreset, source_rate: float | None, *, rid: str | None, priority: bool = True
-) -> Layer:
-    rates = [rate for rate in (source_rate, preset.max_framerate) if rate]
-    return Layer(
-        rid=rid,
-        max_bitrate=preset.max_bitrate,
-        # No layer may run faster than the original, or the original is sped up with it.
-        max_framerate=min(rates) if preset.max_framerate and rates else None,
-        scale_resolution_down_by=max(1.0, min(width, height) / min(preset.width, preset.height)) if rid else None,
-        priority=preset.priority if priority else None,
-    )
-
-
-def announced_layers(width: int, height: int, layers: Sequence[Layer]) -> tuple[VideoLayer, ...]:
-    """The layers as the server wants to hear of them."""
-    if len(layers) == 1 and layers[0].rid is None:
-        bitrate = layers[0].max_bitrate or 0
-        return (VideoLayer(quality=VideoQuality.HIGH, width=width, height=height, bitrate=bitrate),)
-    return tuple(
-        VideoLayer(
-            quality=QUALITIES[layer.rid or "f"],
-            width=math.ceil(width / (layer.scale_resolution_down_by or 1)),
-            height=math.ceil(height / (layer.scale_resolution_down_by or 1)),
-            bitrate=layer.max_bitrate or 0,
-            rid=layer.rid or "",
-        )
-        for layer in layers
-    )

@@ -12,7 +12,11 @@ from dataclasses import dataclass
 
 _FMTP = re.compile(r"a=fmtp:(\d+) (.*)")
 _RTPMAP = re.compile(r"a=rtpmap:(\d+) ([^/]+)/")
+_EXTMAP = re.compile(r"a=extmap:(\d+)(?:/\w+)? (\S+)")
 _CONNECTION = re.compile(r"c=IN IP([46]) (\S+)")
+
+DEPENDENCY_DESCRIPTOR = "https://aomediacodec.github.io/av1-rtp-spec/#dependency-descriptor-rtp-header-extension"
+"""The header extension that tells which frames of an SVC stream need which."""
 
 START_BITRATE_SHARE = 0.9
 MAX_START_BITRATE_KBPS = 1000
@@ -20,12 +24,21 @@ MAX_START_BITRATE_KBPS = 1000
 
 @dataclass(frozen=True, slots=True)
 class SentVideo:
-    """What the offer's start bitrate depends on: a published video, its codec's name and its target in bit/s."""
+    """What an offer says of a published video besides what the browser says.
+
+    Attributes:
+        track_id: as the description has it.
+        codec: its name.
+        max_bitrate: its target in bit/s; on it depends the start bitrate.
+        is_screen: whether it is a screen.
+        is_layered: whether it is an SVC stream whose frames tell what they depend on.
+    """
 
     track_id: str
     codec: str
     max_bitrate: int
     is_screen: bool = False
+    is_layered: bool = False
 
 
 class Section:
@@ -88,6 +101,8 @@ def edit_offer(sdp: str, videos: Iterable[SentVideo] = ()) -> str:
             for video in sent:
                 if section.kind == "video" and section.has_track(video.track_id):
                     _set_start_bitrate(section, video)
+                    if video.is_layered and section.payload_of(video.codec):
+                        _offer_dependencies(section, sections)
         _conform(sections, placeholders(sections))
 
     return edited(sdp, edit)
@@ -213,6 +228,17 @@ def _set_start_bitrate(section: Section, video: SentVideo) -> None:
     # The payload type is shared across the bundle, so the first track's start bitrate stays.
     if config is None or "x-google-start-bitrate" not in config:
         section.set_fmtp(payload, ";".join(filter(None, (config, f"x-google-start-bitrate={kbps}"))))
+
+
+def _offer_dependencies(section: Section, sections: list[Section]) -> None:
+    if any(DEPENDENCY_DESCRIPTOR in line for line in section.lines):
+        return
+    # Within a bundle a number must mean the same everywhere.
+    used = [(int(found[1]), found[2]) for each in sections for line in each.lines if (found := _EXTMAP.match(line))]
+    known = next((number for number, uri in used if uri == DEPENDENCY_DESCRIPTOR), None)
+    number = known or max((number for number, _ in used), default=0) + 1
+    last = max((place for place, line in enumerate(section.lines) if line.startswith("a=extmap:")), default=0)
+    section.lines.insert(last + 1, f"a=extmap:{number} {DEPENDENCY_DESCRIPTOR}")
 
 
 def _conform(sections: list[Section], empty: Collection[str]) -> None:

@@ -295,9 +295,9 @@ class Connection:
         """Publish a track; see :meth:`Publisher.publish`."""
         return await self._publishing.publish(track, plan, self._browser.info.name)
 
-    async def unpublish(self, sender: Sender) -> None:
+    async def unpublish(self, senders: Sequence[Sender]) -> None:
         """Stop publishing a track; see :meth:`Publisher.unpublish`."""
-        await self._publishing.unpublish(sender)
+        await self._publishing.unpublish(senders)
 
     async def publish_data_track(self, request: PublishDataTrackRequest) -> DataTrackInfo:
         """Publish a data track; see :meth:`DataTrackRequests.publish`."""

@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from lk_pyodide.browser.api import Encoding, MediaTrack, Sender, SenderInit
+from lk_pyodide.core.codecs import SVC_CODECS
+from lk_pyodide.core.layers import Layer
 from lk_pyodide.core.messages import AddTrackRequest, RequestReason, RequestResponse, TrackInfo, TrackPublishedResponse
-from lk_pyodide.core.publishing import Layer, PublishPlan
+from lk_pyodide.core.publishing import PublishPlan, adopted
 from lk_pyodide.core.sdp import SentVideo
 from lk_pyodide.errors import (
     ConnectionLostError,
@@ -70,7 +72,7 @@ class Publisher:
         try:
             self._port.send_request(plan.request)
             if not self._port.negotiates_in_parallel:
-                await within(ADD_TRACK_TIMEOUT, answer, "the server's answer to a track")
+                plan = adopted(plan, await within(ADD_TRACK_TIMEOUT, answer, "the server's answer to a track"))
             sender = self._start_sending(transport, track, plan, browser)
             await transport.negotiate(self._port.negotiation_timeout)
             return await within(ADD_TRACK_TIMEOUT, answer, "the server's answer to a track"), sender
@@ -82,20 +84,24 @@ class Publisher:
             raise _translated(error) from (error if isinstance(error, Exception) else None)
 
     def _start_sending(self, transport: Transport, track: MediaTrack, plan: PublishPlan, browser: str) -> Sender:
-        init = SenderInit(encodings(plan.layers), plan.degradation_preference)
+        codec = f"video/{plan.codec}" if plan.codec else None
+        init = SenderInit(encodings(plan.layers), plan.degradation_preference, codec)
         sender = transport.pc.add_sender(track, init)
         cid = plan.request.cid
         if plan.request.type == TrackKind.VIDEO:
             screen = plan.request.source == TrackSource.SCREENSHARE
-            transport.videos[sender] = SentVideo(cid, plan.codec, plan.target_bitrate, screen)
+            # Safari has no such header extension.
+            layered = plan.codec in SVC_CODECS and browser != "safari"
+            transport.videos[sender] = SentVideo(cid, plan.codec, plan.target_bitrate, screen, layered)
         elif browser == "firefox" and plan.target_bitrate:
             transport.audio_bitrates[sender] = (cid, plan.target_bitrate)
         return sender
 
-    async def unpublish(self, sender: Sender) -> None:
-        """Stop sending a track. The server learns of it from the offer."""
+    async def unpublish(self, senders: Sequence[Sender]) -> None:
+        """Stop sending a track, by all its senders. The server learns of it from the offer."""
         transport = self._port.publisher
-        transport.remove_sender(sender)
+        for sender in senders:
+            transport.remove_sender(sender)
         try:
             await transport.negotiate(self._port.negotiation_timeout)
         except (NegotiationError, ConnectionLostError) as error:

@@ -347,10 +347,10 @@ class Session:
         """
         return await self._require_connection().publish(track, plan)
 
-    async def unpublish(self, sender: Sender) -> None:
-        """Stop publishing a track."""
+    async def unpublish(self, senders: Sequence[Sender]) -> None:
+        """Stop publishing a track, by all its senders."""
         if self.is_up:
-            await self._require_connection().unpublish(sender)
+            await self._require_connection().unpublish(senders)
 
     async def publish_data_track(self, request: PublishDataTrackRequest) -> DataTrackInfo:
         """Publish a data track, on which frames can be sent then; see :meth:`Connection.publish_data_track`.

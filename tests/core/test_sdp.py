@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from difflib import SequenceMatcher
 from pathlib import Path
 
 import pytest
 
 from lk_pyodide.core import sdp
-from lk_pyodide.core.sdp import SentVideo, edit_offer, edit_own_answer, edit_received_answer
+from lk_pyodide.core.sdp import DEPENDENCY_DESCRIPTOR, SentVideo, edit_offer, edit_own_answer, edit_received_answer
 
 DATA = Path(__file__).parent / "data"
 BROWSERS = ("chromium", "firefox")
@@ -371,3 +372,39 @@ def test_sections_can_be_asked() -> None:
     part.set_fmtp("42", "x=2")
     assert part.lines[-1] == "a=fmtp:42 x=2"
     assert part.fmtp() == {"42": "x=2"}
+
+
+# -- SVC ---------------------------------------------------------------------------------------------------------------
+
+
+def without_descriptor() -> str:
+    """What a browser offers that does not offer it by itself."""
+    text, count = re.subn(rf"a=extmap:\d+ {re.escape(DEPENDENCY_DESCRIPTOR)}\r\n", "", read("chromium", "publish"))
+    assert count
+    return text
+
+
+def test_a_layered_stream_says_what_its_frames_depend_on() -> None:
+    """In its own section only, under a number that means nothing else in the bundle."""
+    text, track = without_descriptor(), track_ids("chromium")[1]
+    edited = edit_offer(text, [SentVideo(track, "VP9", 0, is_layered=True)])
+    [line] = [line for line in edited.split("\r\n") if DEPENDENCY_DESCRIPTOR in line]
+    numbers = {int(number) for number in re.findall(r"^a=extmap:(\d+)", text, re.M)}
+    assert line == f"a=extmap:{max(numbers) + 1} {DEPENDENCY_DESCRIPTOR}"
+    assert re.findall(r"a=extmap:.*", section(edited, "5"))[-1].strip() == line
+    assert edit_offer(edited, [SentVideo(track, "VP9", 0, is_layered=True)]) == edited
+
+
+def test_a_number_that_means_it_already_is_taken() -> None:
+    text, track = without_descriptor(), track_ids("chromium")[1]
+    audio = text.replace("a=mid:4\r\n", f"a=mid:4\r\na=extmap:9/recvonly {DEPENDENCY_DESCRIPTOR}\r\n")
+    assert audio != text
+    edited = edit_offer(audio, [SentVideo(track, "VP9", 0, is_layered=True)])
+    assert f"a=extmap:9 {DEPENDENCY_DESCRIPTOR}" in section(edited, "5")
+
+
+@pytest.mark.parametrize("video", [SentVideo("{video}", "VP9", 0), SentVideo("{video}", "theora", 0, is_layered=True)])
+def test_other_streams_do_not(video: SentVideo) -> None:
+    track = track_ids("chromium")[1]
+    text = without_descriptor()
+    assert DEPENDENCY_DESCRIPTOR not in edit_offer(text, [replace(video, track_id=track)])

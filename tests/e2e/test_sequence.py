@@ -13,6 +13,7 @@ from tests.harness.venues import UNTIL_NO_LOCAL_SERVER, LocalServer, RoomServer
 BY_THE_CLOCK = {
     "active_speakers_changed",
     "connection_quality_changed",
+    "local_track_cpu_constrained",
     "participant_active",
     "room_updated",
     "token_refreshed",

@@ -7,9 +7,11 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from tests.inpage import (
+    contract_audio,
     contract_files,
     contract_media,
     contract_peers,
+    contract_senders,
     contract_sockets,
     contract_sources,
     contract_tabs,
@@ -25,6 +27,8 @@ CASES: dict[str, Case] = {
         contract_sockets,
         contract_peers,
         contract_media,
+        contract_senders,
+        contract_audio,
         contract_tabs,
         contract_files,
         contract_sources,
@@ -45,6 +49,9 @@ NATIVE_CASES = (
     "last_words_at_once",
     "inactive_encodings",
     "remote_candidate_null",
+    "processor_of_javascript",
+    "processor_of_python",
+    "processor_that_fails",
 )
 """Those of ``contract_native``, which can only be imported in a page."""
 

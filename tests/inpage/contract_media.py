@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 
-from lk_pyodide.browser.api import Encoding, Json, MediaElement, MediaKind, SenderInit
+from lk_pyodide.browser.api import DeviceName, Encoding, Json, MediaElement, MediaKind, SenderInit
 from lk_pyodide.errors import (
     BrowserError,
     DeviceUnsupportedError,
@@ -14,6 +14,7 @@ from lk_pyodide.errors import (
     TrackInvalidError,
     UsageError,
 )
+from lk_pyodide.types import DevicePermission
 from tests.inpage.contract_kit import (
     DEADLINE,
     Closer,
@@ -26,6 +27,8 @@ from tests.inpage.contract_kit import (
     recorded_log,
     settle,
 )
+
+_DEVICE_NAMES: tuple[DeviceName, ...] = ("camera", "microphone")
 
 # -- devices and tracks ------------------------------------------------------------------------------------------------
 
@@ -75,6 +78,12 @@ async def device_list(env: Env) -> None:
         (track,) = await env.browser.media_devices.get_user_media(exact)
         closer.add(Stopper(track))
         assert track.settings.device_id == camera.device_id
+
+
+async def permissions(env: Env) -> None:
+    """What is told of a permission is one of four words, and nobody is asked."""
+    for name in _DEVICE_NAMES:
+        assert await env.browser.media_devices.query_permission(name) in DevicePermission
 
 
 async def user_media_fails(env: Env) -> None:
@@ -528,6 +537,7 @@ async def remote_track_ends_with_peer(env: Env) -> None:
 CASES = (
     user_media,
     device_list,
+    permissions,
     user_media_fails,
     user_media_cancelled,
     display_media,

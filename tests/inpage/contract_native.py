@@ -14,6 +14,7 @@ from lk_pyodide.browser.current import current
 from lk_pyodide.browser.ffi import Js, is_nothing, js
 from lk_pyodide.errors import DeviceUnsupportedError, MediaDeviceError, PlaybackError
 from tests.inpage.contract_kit import Closer, ElementLog, Env, PageLog, WebSocketLog, raises, settle, until
+from tests.inpage.contract_processing import CASES as PROCESSING
 
 run_js: Any = import_module("pyodide.code").run_js
 
@@ -274,4 +275,5 @@ CASES = (
     last_words_at_once,
     inactive_encodings,
     remote_candidate_null,
+    *PROCESSING,
 )

@@ -257,6 +257,14 @@ async def test_audio_playback(stage: Stage) -> None:
         assert await block.seen() == [False, False, False, True, True, True]
 
 
+@covers("levels and statistics")
+async def test_levels_and_statistics(stage: Stage) -> None:
+    async with stage.play("levels and statistics") as block:
+        await block.ran()
+        await block.ada.wait_audio("grace")
+        await block.seen()
+
+
 @covers("data")
 async def test_data(stage: Stage) -> None:
     async with stage.play("data") as block:

@@ -45,6 +45,7 @@ class Server:
         others: who is there when the client joins.
         permission: what the client may do.
         version: the server's own.
+        codecs: mime types of what it takes.
         answers_tracks: whether an AddTrackRequest is answered.
         refused_sources: from where no track is taken.
         unanswered_sources: of whose tracks nothing is said.
@@ -67,6 +68,7 @@ class Server:
         self.permission = ParticipantPermission(
             can_subscribe=True, can_publish=True, can_publish_data=True, can_update_metadata=True
         )
+        self.codecs: tuple[str, ...] = ("video/VP8", "audio/opus")
         self.answers_tracks = True
         self.refused_sources: set[TrackSource] = set()
         self.unanswered_sources: set[TrackSource] = set()
@@ -120,7 +122,7 @@ class Server:
             server_info=ServerInfo(version=self.version),
             ping_interval=self.ping[0],
             ping_timeout=self.ping[1],
-            enabled_publish_codecs=(m.Codec("video/VP8"), m.Codec("audio/opus")),
+            enabled_publish_codecs=tuple(map(m.Codec, self.codecs)),
         )
         return wire.encode_response(join, self.others)
 
@@ -134,7 +136,8 @@ class Server:
             case m.AddTrackRequest() if message.source in self.refused_sources:
                 await self.say(m.RequestResponse(0, m.RequestReason.NOT_ALLOWED, "not you", add_track=message))
             case m.AddTrackRequest() if self.answers_tracks and message.source not in self.unanswered_sources:
-                info = m.TrackInfo(f"TR_{next(self._numbers)}", message.type, source=message.source, name=message.name)
+                sid = message.sid or f"TR_{next(self._numbers)}"
+                info = m.TrackInfo(sid, message.type, source=message.source, name=message.name)
                 await self.say(m.TrackPublishedResponse(message.cid, info))
             case m.PublishDataTrackRequest(name=name) if name in self.refused_data_tracks:
                 refusal = m.RequestResponse(0, self.refused_data_tracks[name], "not that", publish_data_track=message)

@@ -25,6 +25,7 @@ from lk_pyodide import (
     UnexpectedConnectionState,
 )
 from lk_pyodide.browser.api import FetchResult
+from lk_pyodide.browser.fake.transceiver import FakeSender
 from lk_pyodide.browser.fake.websocket import FakeServerSocket
 from lk_pyodide.core import messages as m
 from lk_pyodide.core import recovery, wire
@@ -278,6 +279,22 @@ async def test_unpublishing_while_tracks_are_published_again(room: Room, server:
     await go_on(room, server)
     assert list(room.local_participant.track_publications.values()) == [left]
     await until(lambda: received(server) == [left.kind.name.lower()])
+
+
+async def test_a_camera_that_is_off(room: Room, server: Server) -> None:
+    """It is published again, muted and off, and can be turned on."""
+    await room.connect(URL, "token")
+    publication = await room.local_participant.set_camera_enabled(True)
+    assert publication is not None
+    await publication.mute()
+    await back(room, server)
+    assert list(room.local_participant.track_publications.values()) == [publication]
+    assert (await server.heard(m.AddTrackRequest, 2)).muted
+    captured = server.browser.media_devices.captured
+    assert [native.ready_state for native in captured] == ["ended"]
+    await publication.unmute()
+    sender = publication.track._sender
+    assert isinstance(sender, FakeSender) and sender.native is captured[-1]
 
 
 async def test_a_track_that_is_not_taken_again(room: Room, server: Server) -> None:

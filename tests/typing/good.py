@@ -12,6 +12,7 @@ import lk_pyodide
 from lk_pyodide import (
     ActiveSpeakersChanged,
     AdaptiveStreamSettings,
+    AudioAnalyser,
     ByteStreamInfo,
     ByteStreamReader,
     ByteStreamWriter,
@@ -35,6 +36,7 @@ from lk_pyodide import (
     EventName,
     EventStream,
     LiveKitError,
+    LocalAudioTrack,
     LocalDataTrack,
     LocalParticipant,
     LocalTrack,
@@ -80,10 +82,12 @@ from lk_pyodide import (
     TrackSubscribed,
     VideoCaptureOptions,
     VideoPresets,
+    create_audio_analyser,
     create_local_tracks,
     set_log_extension,
     set_log_level,
 )
+from lk_pyodide.stats import RtcStats
 
 room = Room(
     RoomOptions(
@@ -429,6 +433,32 @@ def show_by_itself(track: RemoteVideoTrack, canvas: Canvas) -> None:
     assert_type(track.is_adaptive_stream, bool)
     track.observe_element_info(canvas)
     track.stop_observing_element_info(canvas)
+
+
+async def sound(participant: RemoteParticipant, track: LocalAudioTrack) -> None:
+    participant.set_volume(0.5)
+    participant.set_volume(0.5, TrackSource.SCREENSHARE_AUDIO)
+    for publication in participant.audio_track_publications.values():
+        if isinstance(publication.track, RemoteAudioTrack):
+            publication.track.set_volume(0.5)
+            publication.track.set_playout_delay(0.2)
+            assert_type(publication.track.get_volume(), float)
+            await publication.track.set_sink_id("default")
+    async with create_audio_analyser(track, clone_track=True, max_decibels=-30) as analyser:
+        assert_type(analyser, AudioAnalyser)
+        assert_type(analyser.calculate_volume(), float)
+        assert_type(await analyser.get_frequencies(), bytes)
+    for stats in await track.get_stats():
+        assert_type(stats, RtcStats)
+        if stats.outbound_rtp is not None:
+            assert_type(stats.outbound_rtp.sent.bytes_sent, int)
+    assert_type(track.current_bitrate, int)
+    assert_type(await track.check_for_silence(), bool)
+
+
+@room.on("speaking_while_muted")
+def unheard(publication: LocalTrackPublication) -> None:
+    assert_type(publication.track, LocalTrack)
 
 
 def fill_in_field_by_field() -> RoomOptions:

@@ -37,6 +37,9 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     "local_track_republished": ("publication", "previous_sid"),
     "local_track_unpublished": ("publication",),
     "local_track_subscribed": ("track",),
+    "local_audio_silence_detected": ("publication",),
+    "speaking_while_muted": ("publication",),
+    "local_track_cpu_constrained": ("track", "publication"),
     "data_track_published": ("track",),
     "data_track_unpublished": ("sid",),
     "local_data_track_published": ("track",),
@@ -69,8 +72,8 @@ RENAMED = {
     "VideoPlaybackStatusChanged": "VideoPlaybackChanged",
     "ChatMessage": "ChatMessageReceived",
 }
-OURS_ALONE = {"room_updated", "token_refreshed"}
-"""livekit.rtc's: livekit-client has no such event, hence no constant."""
+OURS_ALONE = {"room_updated", "speaking_while_muted", "token_refreshed"}
+"""livekit.rtc's, or nobody's: livekit-client has no such event, hence no constant."""
 
 
 @pytest.mark.parametrize("name", ROOM_EVENTS)

@@ -38,7 +38,7 @@ def test_livekit_rtcs_names_are_here_with_its_integers(ours: type[IntEnum], thei
 
 def test_every_enum_is_compared_with_something() -> None:
     enums = {value for name in t.__all__ if isinstance(value := getattr(t, name), type) and issubclass(value, IntEnum)}
-    elsewhere = {t.SubscriptionError, t.ConnectErrorReason, t.DataStreamErrorReason}
+    elsewhere = {t.BackupCodecPolicy, t.SubscriptionError, t.ConnectErrorReason, t.DataStreamErrorReason}
     elsewhere |= {t.PublishDataTrackErrorReason, t.PushFrameErrorReason, t.SubscribeDataTrackErrorReason}
     assert enums - {ours for ours, _ in SAME} == elsewhere
 

@@ -25,7 +25,7 @@ export function readSettings(native) {
 
 /** A MediaStreamTrack. */
 export class Track {
-  static calls = ["setEnabled", "setContentHint", "stop"];
+  static calls = ["setEnabled", "setContentHint", "clone", "end", "stop"];
   #session;
   #listeners = new Listeners();
   #isOwn;
@@ -52,6 +52,15 @@ export class Track {
     this.native.contentHint = hint;
   }
 
+  clone() {
+    return this.#session.add(new Track(this.#session, this.native.clone(), true)).describe();
+  }
+
+  /** Let the device go, but not the track: a connection may still get it. */
+  end() {
+    this.native.stop();
+  }
+
   stop() {
     this.native.stop();
     this.#session.free(this);
@@ -69,7 +78,7 @@ function devices(method) {
   if (typeof mediaDevices?.[method] === "function") return mediaDevices;
   const why = globalThis.isSecureContext
     ? `this browser has no navigator.mediaDevices.${method} for the page`
-    : "cameras, microphones and screens need a secure context: serve the page from https or localhost";
+    : "a page that uses cameras, microphones or screens needs a secure context (https or localhost)";
   throw new DOMException(why, "NotSupportedError");
 }
 
@@ -99,4 +108,13 @@ export async function getDisplayMedia(session, constraints, arm) {
 export async function enumerateDevices() {
   const found = await devices("enumerateDevices").enumerateDevices();
   return found.map(({deviceId, kind, label, groupId}) => [deviceId, kind, label, groupId]);
+}
+
+/** Whether the page may open a "camera" or a "microphone": some browsers do not know the question. */
+export async function queryPermission(name) {
+  try {
+    return (await navigator.permissions.query({name})).state;
+  } catch {
+    return "unknown";
+  }
 }

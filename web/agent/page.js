@@ -1,3 +1,4 @@
+import * as audio from "./audio.js";
 import {Element} from "./elements.js";
 import {Gestures} from "./gesture.js";
 import * as media from "./media.js";
@@ -30,12 +31,13 @@ export function describePage() {
 export class Page {
   static calls = [
     "openSocket", "openConnection", "openElement", "watch", "getUserMedia", "getDisplayMedia", "callOffDisplayMedia",
-    "enumerateDevices", "makeSilence", "makeDarkness", "captureElement", "playFile", "openRecorder", "openViews",
-    "countObjects",
+    "enumerateDevices", "queryPermission", "makeSilence", "makeDarkness", "captureElement", "playFile",
+    "openRecorder", "openViews", "openAnalyser", "openOutput", "resumeAudio", "setAudioSink", "countObjects",
   ]; // prettier-ignore
   id = 0;
   session = null;
   #gestures = new Gestures("Click anywhere on the page to choose what to share.");
+  #sound = new Gestures("Click anywhere on the page to start the sound.");
 
   openSocket(id, url) {
     this.#add(id, () => new Socket(this.session, url));
@@ -51,6 +53,22 @@ export class Page {
 
   openViews(id) {
     this.#add(id, () => new Views(this.session));
+  }
+
+  openAnalyser(id, track, init, period) {
+    this.#add(id, () => new audio.Analyser(this.session, track, init, period));
+  }
+
+  openOutput(id, track, gain, patience) {
+    this.#add(id, () => new audio.Output(this.session, track, gain, patience));
+  }
+
+  resumeAudio(patience) {
+    return audio.resume(patience, (act, callOff) => this.#sound.arm(act, callOff));
+  }
+
+  setAudioSink(device) {
+    return audio.setSinkId(device);
   }
 
   watch(id) {
@@ -72,6 +90,10 @@ export class Page {
 
   enumerateDevices() {
     return media.enumerateDevices();
+  }
+
+  queryPermission(name) {
+    return media.queryPermission(name);
   }
 
   makeSilence() {
@@ -101,6 +123,7 @@ export class Page {
 
   dispose() {
     this.#gestures.callOff();
+    this.#sound.callOff();
   }
 
   #add(id, make) {

@@ -1,6 +1,6 @@
 import {give} from "./channel.js";
 import {Track} from "./media.js";
-import {Receiver, Sender, readStats} from "./sender.js";
+import {Receiver, Sender, preferCodec, readStats, receiveDependencies} from "./sender.js";
 import {Listeners} from "./session.js";
 
 /** An RTCPeerConnection, with its channels, senders and received tracks: they go when it goes. */
@@ -36,16 +36,19 @@ export class Connection {
   }
 
   addReceiver(kind) {
-    this.#native.addTransceiver(kind, {direction: "recvonly"});
+    const transceiver = this.#native.addTransceiver(kind, {direction: "recvonly"});
+    if (kind === "video") receiveDependencies(transceiver);
   }
 
-  addSender(id, track, encodings, preference) {
+  addSender(id, track, encodings, preference, codec) {
     const {native} = this.#session.get(track);
     const init = {direction: "sendonly", streams: [new MediaStream([native])]};
     if (encodings.length) init.sendEncodings = encodings;
     const transceiver = this.#native.addTransceiver(native, init);
     const sender = this.#session.add(new Sender(this.#session, this.#native, transceiver.sender), id, this);
-    if (preference !== null) sender.prefer(preference);
+    if (codec !== null) preferCodec(transceiver, codec);
+    // A browser that does not know the field ignores it, or refuses.
+    if (preference !== null) sender.prefer(preference).catch(() => {});
   }
 
   sendOn(mid, track) {
@@ -101,7 +104,7 @@ export class Connection {
 
   #onTrack({track, receiver, transceiver, streams}) {
     const media = this.#add(new Track(this.#session, track, false));
-    const {id} = this.#add(new Receiver(receiver));
+    const {id} = this.#add(new Receiver(this.#session, receiver));
     this.#session.emit(this, "track", media.describe(), id, transceiver.mid, streams.map((stream) => stream.id));
   }
 

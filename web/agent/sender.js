@@ -7,9 +7,39 @@ export async function readStats(native) {
   return [...(await native.getStats()).values()];
 }
 
+const DEPENDENCIES = "https://aomediacodec.github.io/av1-rtp-spec/#dependency-descriptor-rtp-header-extension";
+
+/**
+ * Have a section that receives video offer the dependency descriptor, where the browser would not by itself: without it
+ * Chrome decodes no AV1 in layers (livekit-client `negotiateDependencyDescriptor`).
+ */
+export function receiveDependencies(transceiver) {
+  const extensions = transceiver.getHeaderExtensionsToNegotiate?.() ?? [];
+  const found = extensions.find(({uri}) => uri === DEPENDENCIES);
+  if (found?.direction !== "stopped") return;
+  found.direction = "sendrecv";
+  try {
+    transceiver.setHeaderExtensionsToNegotiate(extensions);
+  } catch {
+    // It is not offered, then.
+  }
+}
+
+/** Put a codec first in what is offered; which one is sent then is for the other side's answer to say. */
+export function preferCodec(transceiver, codec) {
+  const isIt = ({mimeType}) => mimeType.toLowerCase() === codec.toLowerCase();
+  try {
+    const {codecs} = RTCRtpSender.getCapabilities("video");
+    const first = codecs.filter(isIt);
+    if (first.length) transceiver.setCodecPreferences([...first, ...codecs.filter((each) => !isIt(each))]);
+  } catch {
+    // Older browsers lack it, or compare with what they can receive.
+  }
+}
+
 /** An RTCRtpSender. */
 export class Sender {
-  static calls = ["replaceTrack", "setEncodings", "getStats", "remove"];
+  static calls = ["replaceTrack", "setEncodings", "prefer", "getStats", "remove"];
   #session;
   #connection;
   #native;
@@ -41,10 +71,9 @@ export class Sender {
   }
 
   prefer(preference) {
-    // A browser that does not know the field ignores it, or refuses.
-    this.#change((parameters) => {
+    return this.#change((parameters) => {
       parameters.degradationPreference = preference;
-    }).catch(() => {});
+    });
   }
 
   getStats() {
@@ -88,11 +117,13 @@ export class Sender {
 
 /** An RTCRtpReceiver. */
 export class Receiver {
-  static calls = ["getStats", "getAudioLevel"];
+  static calls = ["getStats", "getAudioLevel", "setPlayoutDelay"];
+  #session;
   #native;
   #heard; // the place in the stream of what was heard last
 
-  constructor(native) {
+  constructor(session, native) {
+    this.#session = session;
     this.#native = native;
   }
 
@@ -106,5 +137,12 @@ export class Receiver {
     if (!source || source.rtpTimestamp === this.#heard) return null;
     this.#heard = source.rtpTimestamp;
     return source.audioLevel ?? null;
+  }
+
+  /** Hold what comes for some seconds before it is played. */
+  setPlayoutDelay(seconds) {
+    if ("jitterBufferTarget" in this.#native) this.#native.jitterBufferTarget = seconds ? seconds * 1000 : null;
+    else if ("playoutDelayHint" in this.#native) this.#native.playoutDelayHint = seconds || null; // older Chromium's name
+    else this.#session.emit(this, "undelayed");
   }
 }

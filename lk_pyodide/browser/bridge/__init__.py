@@ -33,11 +33,13 @@ from lk_pyodide.browser.direct.page import fetch
 from lk_pyodide.browser.direct.tabs import DirectBroadcastChannel, DirectLock, request_lock
 from lk_pyodide.browser.guard import closed_error
 from lk_pyodide.browser.useragent import parse_user_agent
-from lk_pyodide.errors import TrackInvalidError, UnsupportedHostError
+from lk_pyodide.errors import TrackInvalidError, UnsupportedHostError, UsageError
 
 if TYPE_CHECKING:
+    from lk_pyodide.browser.api_processing import Processing
     from lk_pyodide.browser.api_sources import RecorderHandler
     from lk_pyodide.browser.api_views import ViewHandler, Views
+    from lk_pyodide.browser.bridge.audio import BridgeAudioGraph
     from lk_pyodide.browser.bridge.sources import BridgeRecorder, BridgeSources
 
 __all__ = ["BridgeBrowser"]
@@ -101,6 +103,13 @@ class BridgeBrowser:
         """Cameras, microphones, screens."""
         return BridgeMediaDevices(self._reach)
 
+    @property
+    def audio_graph(self) -> BridgeAudioGraph:
+        """Web Audio."""
+        from lk_pyodide.browser.bridge.audio import BridgeAudioGraph  # few need it
+
+        return BridgeAudioGraph(self.bridge)
+
     def open_websocket(self, url: str, handler: WebSocketHandler, /) -> BridgeWebSocket:
         """Open a WebSocket."""
         return BridgeWebSocket(self.bridge, url, handler)
@@ -123,6 +132,10 @@ class BridgeBrowser:
         from lk_pyodide.browser.bridge.sources import BridgeSources
 
         return BridgeSources(self._reach)
+
+    def new_processing(self, processor: object, /) -> Processing:
+        """There is none: it works with what cannot leave the page."""
+        raise UsageError("Python runs in a worker, which the tracks that a processor works with cannot come to")
 
     def record(
         self, track: MediaTrack, mime_types: Sequence[str], timeslice: float, handler: RecorderHandler, /

@@ -6,12 +6,12 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
-from lk_pyodide.browser.api import Json, MediaKind, MediaTrack, MediaTrackHandler, TrackSettings
+from lk_pyodide.browser.api import DeviceName, Json, MediaKind, MediaTrack, MediaTrackHandler, TrackSettings
 from lk_pyodide.browser.bridge.protocol import Bridge, Remote, answered, to_error
 from lk_pyodide.browser.guard import Handover, closed_error
 from lk_pyodide.browser.snapshots import TrackSnapshot
 from lk_pyodide.errors import BrowserError, MediaDeviceError, UsageError
-from lk_pyodide.types import DeviceInfo
+from lk_pyodide.types import DeviceInfo, DevicePermission
 
 
 class BridgeTrack(TrackSnapshot, Remote):
@@ -53,6 +53,26 @@ class BridgeTrack(TrackSnapshot, Remote):
         """Tell the encoder what the track shows."""
         self._cast("setContentHint", hint)
 
+    async def clone(self) -> BridgeTrack:
+        """Make another track of the same source; when nobody waits any more it is ended as it arrives."""
+        if not self._is_open:
+            raise closed_error("track")
+        handover: Handover[BridgeTrack] = Handover(BridgeTrack.stop)
+
+        def answer(error: list[Any] | None, value: Any) -> None:
+            if error is not None:
+                handover.fail(to_error(error))
+            else:
+                handover.give(BridgeTrack(self._bridge, value))
+
+        self._bridge.ask(self.handle, "clone", answer=answer)
+        return await answered(handover)
+
+    def end(self) -> None:
+        """End the track, and know it still."""
+        self._cast("end")
+        self._state = "ended"
+
     def stop(self) -> None:
         """End the track."""
         self._cast("stop")
@@ -67,9 +87,10 @@ class BridgeTrack(TrackSnapshot, Remote):
 
     def on_event(self, event: str, *values: Any) -> None:
         """Something happened to the track."""
-        self._settings = TrackSettings(**values[0])
-        if event == "ended":
+        if event == "ended":  # then it does not tell its settings any more
             self._state = "ended"
+        else:
+            self._settings = TrackSettings(**values[0])
         handler = self._handler
         if handler is None:
             return
@@ -116,6 +137,11 @@ class BridgeMediaDevices:
         bridge = await self._reach()
         found = await answered(bridge.start(0, "enumerateDevices", kind=MediaDeviceError))
         return [DeviceInfo(*item) for item in found]
+
+    async def query_permission(self, name: DeviceName, /) -> DevicePermission:
+        """Tell whether the page may open such a device."""
+        bridge = await self._reach()
+        return DevicePermission(await answered(bridge.start(0, "queryPermission", name)))
 
 
 def acquire(

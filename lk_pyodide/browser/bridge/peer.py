@@ -75,7 +75,7 @@ class BridgeConnection(ConnectionSnapshot, Remote):
         self._senders = [old for old in self._senders if not old.is_removed]
         self._senders.append(sender)
         encodings = [encoding_to_w3c(encoding) for encoding in init.encodings]
-        self._cast("addSender", sender.handle, handle, encodings, init.degradation_preference)
+        self._cast("addSender", sender.handle, handle, encodings, init.degradation_preference, init.codec)
         return sender
 
     def send_on(self, mid: str, track: MediaTrack | None, /) -> None:
@@ -214,6 +214,11 @@ class BridgeSender(Remote):
         for missing in await self._ask("setEncodings", [encoding_to_w3c(encoding) for encoding in encodings]):
             logger.warning("no encoding %s to set", missing)
 
+    async def set_degradation_preference(self, preference: str, /) -> None:
+        """Tell what to give up first; a browser that does not know of it ignores it."""
+        self._check()
+        await self._ask("prefer", preference)
+
     async def get_stats(self) -> Sequence[Mapping[str, Json]]:
         """Statistics of this sender."""
         self._check()
@@ -246,6 +251,14 @@ class BridgeReceiver(Remote):
         self._check()
         level: float | None = await self._ask("getAudioLevel")
         return level
+
+    def set_playout_delay(self, seconds: float, /) -> None:
+        """Hold what comes before it is played."""
+        self._cast("setPlayoutDelay", seconds)
+
+    def on_event(self, event: str, *values: Any) -> None:
+        """It has something to say, which is always the same."""
+        logger.warning("this browser cannot delay what it plays")
 
     def forget(self, *, free: bool = True) -> None:
         """Its place is taken, or its connection closed."""

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from itertools import count
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 from weakref import WeakValueDictionary
 
 from lk_pyodide.browser.guard import call, logger
 from lk_pyodide.errors import BrowserError, DeadlineExceeded, DeviceUnsupportedError
+
+T = TypeVar("T")
 
 VERSION = 1
 """Of the protocol; the agent says its own in its hello."""
@@ -185,7 +187,7 @@ class Remote:
             self._cast("free")
 
 
-async def answered(future: asyncio.Future[Any]) -> Any:
+async def answered(future: Awaitable[T]) -> T:
     """Wait for an answer that does not depend on the user.
 
     Raises:

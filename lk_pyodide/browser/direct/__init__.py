@@ -35,6 +35,8 @@ from lk_pyodide.errors import DeviceUnsupportedError
 if TYPE_CHECKING:
     from lk_pyodide.browser.api_sources import RecorderHandler
     from lk_pyodide.browser.api_views import ViewHandler, Views
+    from lk_pyodide.browser.direct.audio import DirectAudioGraph
+    from lk_pyodide.browser.direct.processing import DirectProcessing
     from lk_pyodide.browser.direct.recorder import DirectRecorder
     from lk_pyodide.browser.direct.sources import DirectSources
 
@@ -48,6 +50,7 @@ class DirectBrowser:
         self._info = _read_info()
         self._page = Page(self._info.name)
         self._media_devices = DirectMediaDevices()
+        self._audio_graph: DirectAudioGraph | None = None
         is_safari = self._info.name == "safari"
         self._elements = Elements(is_safari=is_safari, is_late=is_safari or self._info.name == "firefox")
 
@@ -63,6 +66,15 @@ class DirectBrowser:
     def media_devices(self) -> DirectMediaDevices:
         """Cameras, microphones, screens."""
         return self._media_devices
+
+    @property
+    def audio_graph(self) -> DirectAudioGraph:
+        """Web Audio."""
+        if self._audio_graph is None:
+            from lk_pyodide.browser.direct.audio import DirectAudioGraph  # few need it
+
+            self._audio_graph = DirectAudioGraph()
+        return self._audio_graph
 
     def open_websocket(self, url: str, handler: WebSocketHandler, /) -> DirectWebSocket:
         """Open a WebSocket."""
@@ -88,6 +100,12 @@ class DirectBrowser:
         from lk_pyodide.browser.direct.sources import DirectSources
 
         return DirectSources()
+
+    def new_processing(self, processor: object, /) -> DirectProcessing:
+        """Have a processor work."""
+        from lk_pyodide.browser.direct.processing import DirectProcessing
+
+        return DirectProcessing(processor)
 
     def record(
         self, track: MediaTrack, mime_types: Sequence[str], timeslice: float, handler: RecorderHandler, /

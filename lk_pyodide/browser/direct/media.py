@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Mapping, Sequence
 
-from lk_pyodide.browser.api import Json, MediaKind, MediaTrack, MediaTrackHandler, TrackSettings
+from lk_pyodide.browser.api import DeviceName, Json, MediaKind, MediaTrack, MediaTrackHandler, TrackSettings
 from lk_pyodide.browser.ffi import Js, Listeners, call_settled, from_js_json, is_nothing, js, to_error, to_js_json, wait
-from lk_pyodide.browser.guard import Handover
+from lk_pyodide.browser.guard import Handover, closed_error
 from lk_pyodide.browser.snapshots import TrackSnapshot
-from lk_pyodide.errors import DeviceUnsupportedError, MediaDeviceError, TrackInvalidError, UsageError
-from lk_pyodide.types import DeviceInfo
+from lk_pyodide.errors import BrowserError, DeviceUnsupportedError, MediaDeviceError, TrackInvalidError, UsageError
+from lk_pyodide.types import DeviceInfo, DevicePermission
 
 
 class DirectTrack(TrackSnapshot):
@@ -30,7 +30,7 @@ class DirectTrack(TrackSnapshot):
     @property
     def settings(self) -> TrackSettings:
         """What the browser really does. No event tells of a change, so it is asked."""
-        if self._native is not None:
+        if self._native is not None and self._state == "live":
             self._settings = _read_settings(self._native)
         return self._settings
 
@@ -55,11 +55,22 @@ class DirectTrack(TrackSnapshot):
         if self._native is not None:
             self._native.contentHint = hint
 
-    def stop(self) -> None:
-        """End the track."""
+    async def clone(self) -> DirectTrack:
+        """Make another track of the same source."""
+        if self._native is None:
+            raise closed_error("track")
+        return DirectTrack(self._native.clone())
+
+    def end(self) -> None:
+        """End the track, and know it still."""
         if self._native is not None:
+            self._settings = self.settings  # of a track that has ended browsers tell less
             self._native.stop()
         self._state = "ended"
+
+    def stop(self) -> None:
+        """End the track."""
+        self.end()
         self.close()
 
     def close(self) -> None:
@@ -112,12 +123,17 @@ def get_native(track: MediaTrack) -> Js:
     return native
 
 
-def adopt_track(native: object) -> DirectTrack:
-    """Wrap a track that somebody else made."""
+def as_native_track(native: object) -> Js:
+    """Take for a MediaStreamTrack what looks like one; raises TrackInvalidError."""
     js_native: Js = native
     if getattr(js_native, "kind", None) not in ("audio", "video") or not hasattr(js_native, "readyState"):
         raise TrackInvalidError("this is not a MediaStreamTrack")
-    return DirectTrack(js_native)
+    return js_native
+
+
+def adopt_track(native: object) -> DirectTrack:
+    """Wrap a track that somebody else made."""
+    return DirectTrack(as_native_track(native))
 
 
 class DirectMediaDevices:
@@ -139,6 +155,18 @@ class DirectMediaDevices:
             for item in from_js_json(js_devices)
         )
 
+    async def query_permission(self, name: DeviceName, /) -> DevicePermission:
+        """Tell whether the page may open such a device."""
+        js_permissions: Js = getattr(js.navigator, "permissions", None)
+        if is_nothing(js_permissions):
+            return DevicePermission.UNKNOWN
+        try:
+            # Refused with a TypeError where the browser does not know the name.
+            js_status = await wait(js_permissions.query(to_js_json({"name": name})))
+        except BrowserError:
+            return DevicePermission.UNKNOWN
+        return DevicePermission(js_status.state)
+
 
 def _get_devices(method: str) -> Js:
     js_devices = getattr(js.navigator, "mediaDevices", None)
@@ -146,7 +174,7 @@ def _get_devices(method: str) -> Js:
         if getattr(js, "isSecureContext", True):
             message = "this browser offers no cameras, microphones or screens to the page"
         else:
-            message = "cameras, microphones and screens need a secure context: serve the page from https or localhost"
+            message = "a page that uses cameras, microphones or screens needs a secure context (https or localhost)"
         raise DeviceUnsupportedError(message, "NotSupportedError")
     if not hasattr(js_devices, method):
         raise DeviceUnsupportedError(f"this browser has no navigator.mediaDevices.{method}", "NotSupportedError")

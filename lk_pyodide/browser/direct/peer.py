@@ -19,7 +19,13 @@ from lk_pyodide.browser.api import (
 )
 from lk_pyodide.browser.direct.channel import DirectDataChannel
 from lk_pyodide.browser.direct.media import DirectTrack, get_native
-from lk_pyodide.browser.direct.sender import DirectReceiver, DirectSender, read_stats
+from lk_pyodide.browser.direct.sender import (
+    DirectReceiver,
+    DirectSender,
+    prefer_codec,
+    read_stats,
+    receive_dependencies,
+)
 from lk_pyodide.browser.ffi import (
     Js,
     JsException,
@@ -81,7 +87,9 @@ class DirectPeerConnection(ConnectionSnapshot):
     def add_receiver(self, kind: MediaKind, /) -> None:
         """Add a receive-only transceiver."""
         with translate():
-            self._get_native().addTransceiver(kind, to_js_json({"direction": "recvonly"}))
+            js_transceiver = self._get_native().addTransceiver(kind, to_js_json({"direction": "recvonly"}))
+        if kind == "video":
+            receive_dependencies(js_transceiver)
 
     def add_sender(self, track: MediaTrack, init: SenderInit, /) -> DirectSender:
         """Add a send-only transceiver."""
@@ -93,6 +101,8 @@ class DirectPeerConnection(ConnectionSnapshot):
         js_options.streams = js.Array.of(js.MediaStream.new(js.Array.of(js_track)))
         with translate():
             js_transceiver = native.addTransceiver(js_track, js_options)
+        if init.codec is not None:
+            prefer_codec(js_transceiver, init.codec)
         sender = DirectSender(native, js_transceiver.sender, self._waiting, stops_inactive=not self._is_firefox)
         self._senders.append(sender)
         if init.degradation_preference is not None:

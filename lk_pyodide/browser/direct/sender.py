@@ -8,9 +8,20 @@ from contextlib import suppress
 
 from lk_pyodide.browser.api import Encoding, Json, MediaTrack
 from lk_pyodide.browser.direct.media import get_native
-from lk_pyodide.browser.ffi import Js, Waiting, forget, from_js_json, is_nothing, js, jsnull, to_future
+from lk_pyodide.browser.ffi import (
+    Js,
+    JsException,
+    Waiting,
+    forget,
+    from_js_json,
+    get_error_name,
+    is_nothing,
+    js,
+    jsnull,
+    to_future,
+)
 from lk_pyodide.browser.guard import closed_error, logger
-from lk_pyodide.browser.w3c import encoding_to_w3c
+from lk_pyodide.browser.w3c import DEPENDENCY_DESCRIPTOR, encoding_to_w3c
 from lk_pyodide.errors import BrowserError
 
 _FAINT: dict[str, Json] = {"scaleResolutionDownBy": 4, "maxBitrate": 10, "maxFramerate": 2}
@@ -63,8 +74,8 @@ class DirectSender:
 
         await self._change_parameters(change)
 
-    async def set_degradation_preference(self, preference: str) -> None:
-        """Tell what to give up first; a browser that does not know the field ignores it."""
+    async def set_degradation_preference(self, preference: str, /) -> None:
+        """Tell what to give up first; a browser that does not know of it ignores it."""
 
         def change(js_parameters: Js) -> None:
             js_parameters.degradationPreference = preference
@@ -125,6 +136,43 @@ class DirectSender:
         return self._native
 
 
+def prefer_codec(js_transceiver: Js, codec: str) -> None:
+    """Put a codec first in what is offered; which one is sent then is for the other side's answer to say.
+
+    Args:
+        js_transceiver: its RTCRtpTransceiver.
+        codec: a mime type, of any case.
+    """
+    try:
+        js_known = list(js.RTCRtpSender.getCapabilities("video").codecs)
+        first = [js_codec for js_codec in js_known if str(js_codec.mimeType).lower() == codec.lower()]
+        rest = [js_codec for js_codec in js_known if str(js_codec.mimeType).lower() != codec.lower()]
+        if first:
+            js_transceiver.setCodecPreferences(js.Array.of(*first, *rest))
+    except (JsException, AttributeError) as error:  # older browsers lack it, or compare with what they can receive
+        logger.debug("the browser takes no preference for %s (%s)", codec, get_error_name(error))
+
+
+def receive_dependencies(js_transceiver: Js) -> None:
+    """Have a section that receives video offer the dependency descriptor, where the browser would not by itself.
+
+    Without it Chrome decodes no AV1 in layers (livekit-client ``negotiateDependencyDescriptor``).
+
+    Args:
+        js_transceiver: its RTCRtpTransceiver.
+    """
+    if not hasattr(js_transceiver, "setHeaderExtensionsToNegotiate"):
+        return
+    js_extensions = js_transceiver.getHeaderExtensionsToNegotiate()
+    for js_extension in js_extensions:
+        if js_extension.uri == DEPENDENCY_DESCRIPTOR and js_extension.direction == "stopped":
+            js_extension.direction = "sendrecv"
+            try:
+                js_transceiver.setHeaderExtensionsToNegotiate(js_extensions)
+            except JsException as error:
+                logger.debug("the browser offers no dependency descriptor (%s)", get_error_name(error))
+
+
 class DirectReceiver:
     """A receiver. It belongs to a peer connection."""
 
@@ -145,6 +193,17 @@ class DirectReceiver:
         self._heard = js_source.rtpTimestamp
         level: Js = getattr(js_source, "audioLevel", None)
         return None if is_nothing(level) else float(level)
+
+    def set_playout_delay(self, seconds: float, /) -> None:
+        """Hold what comes before it is played."""
+        if self._native is None:
+            return
+        if hasattr(self._native, "jitterBufferTarget"):
+            self._native.jitterBufferTarget = seconds * 1000 if seconds else jsnull
+        elif hasattr(self._native, "playoutDelayHint"):  # older Chromium's name
+            self._native.playoutDelayHint = seconds or jsnull
+        else:
+            logger.warning("this browser cannot delay what it plays")
 
     def forget(self) -> None:
         """Hold nothing native any more."""

@@ -24,11 +24,13 @@ from lk_pyodide.browser.api import (
 )
 from lk_pyodide.browser.api_sources import RecorderHandler
 from lk_pyodide.browser.api_views import ViewHandler
+from lk_pyodide.browser.fake.audio import FakeAudioGraph, FakeOutput
 from lk_pyodide.browser.fake.blob import FakeBlob, FakeFile
 from lk_pyodide.browser.fake.elements import FakeElement, FakeNode, FakePage
 from lk_pyodide.browser.fake.media import FakeMediaDevices, FakeMediaStreamTrack, FakeTrack
 from lk_pyodide.browser.fake.network import FakeNetwork
 from lk_pyodide.browser.fake.peer import FakePeerConnection
+from lk_pyodide.browser.fake.processing import FakeProcessing
 from lk_pyodide.browser.fake.sources import FakeRecorder, FakeSources
 from lk_pyodide.browser.fake.tabs import FakeBroadcastChannel, FakeLock
 from lk_pyodide.browser.fake.views import FakeViews
@@ -114,6 +116,7 @@ class FakeBrowser:
         self._info = info
         self._media_devices = FakeMediaDevices(self)
         self._sources = FakeSources(self)
+        self._audio_graph = FakeAudioGraph(self)
         self._endpoints: dict[str, Endpoint] = {}
         self._answers: dict[str, FakeAnswer] = {}
         self._open: dict[int, object] = {}
@@ -133,6 +136,11 @@ class FakeBrowser:
     def media_devices(self) -> FakeMediaDevices:
         """Cameras, microphones, screens."""
         return self._media_devices
+
+    @property
+    def audio_graph(self) -> FakeAudioGraph:
+        """Web Audio."""
+        return self._audio_graph
 
     def open_websocket(self, url: str, handler: WebSocketHandler, /) -> FakeWebSocket:
         """Open a WebSocket to what :meth:`serve` registered."""
@@ -158,6 +166,10 @@ class FakeBrowser:
     def sources(self) -> FakeSources:
         """Tracks that are no device's."""
         return self._sources
+
+    def new_processing(self, processor: object, /) -> FakeProcessing:
+        """Have a processor work."""
+        return FakeProcessing(self, processor)
 
     def record(
         self, track: MediaTrack, mime_types: Sequence[str], timeslice: float, handler: RecorderHandler, /
@@ -290,6 +302,10 @@ class FakeBrowser:
     def get_open(self) -> list[object]:
         """All that was opened and not closed: sockets, connections, tracks, elements, watches."""
         return list(self._open.values())
+
+    def get_outputs(self) -> list[FakeOutput]:
+        """The tracks that Web Audio plays."""
+        return self._get(FakeOutput)
 
     async def aclose(self) -> None:
         """End the servers that still run."""

@@ -6,11 +6,11 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from lk_pyodide.browser.api import Json, MediaKind, MediaTrack, MediaTrackHandler, TrackSettings
-from lk_pyodide.browser.guard import Handover, call
+from lk_pyodide.browser.api import DeviceName, Json, MediaKind, MediaTrack, MediaTrackHandler, TrackSettings
+from lk_pyodide.browser.guard import Handover, call, closed_error
 from lk_pyodide.browser.snapshots import TrackSnapshot
 from lk_pyodide.errors import MediaDeviceError, UsageError
-from lk_pyodide.types import DeviceInfo
+from lk_pyodide.types import DeviceInfo, DevicePermission
 
 if TYPE_CHECKING:
     from lk_pyodide.browser.fake import FakeBrowser
@@ -28,10 +28,11 @@ class FakeMediaStreamTrack:
         self.muted = False
         self.content_hint = ""
         self.ready_state = "live"
-        self.audio_level = 0.0
-        """How loud a microphone is, 0 to 1, as a test wants it."""
+        self.audio_level = 0.01
+        """How loud a microphone is, 0 to 1, as a test wants it; 0 is one that is switched off."""
         self.source: FakeMediaStreamTrack | None = None
         """For a received track: what the other side sends at present."""
+        self.clones: list[FakeMediaStreamTrack] = []
         self.wrappers: list[FakeTrack] = []
 
     def end(self) -> None:
@@ -99,11 +100,26 @@ class FakeTrack(TrackSnapshot):
         if self._native is not None:
             self._native.content_hint = hint
 
-    def stop(self) -> None:
-        """End the track."""
+    async def clone(self) -> FakeTrack:
+        """Make another track of the same source."""
+        await asyncio.sleep(0)
+        if self._native is None:
+            raise closed_error("track")
+        native = self._native
+        copy = FakeMediaStreamTrack(native.kind, self._browser.network.make_id("track"), native.label, native.settings)
+        copy.enabled, copy.content_hint, copy.ready_state = native.enabled, native.content_hint, native.ready_state
+        native.clones.append(copy)
+        return FakeTrack(self._browser, copy)
+
+    def end(self) -> None:
+        """End the track, and know it still."""
         if self._native is not None:
             self._native.ready_state = "ended"
         self._state = "ended"
+
+    def stop(self) -> None:
+        """End the track."""
+        self.end()
         self.close()
 
     def close(self) -> None:
@@ -142,8 +158,10 @@ class FakeMediaDevices:
         devices: what there is.
         failure: DOMException name with which ``get_user_media`` fails, such as ``"NotAllowedError"``; "" is none.
         display_failure: the same for ``get_display_media``.
+        levels: how loud microphones are, 0 to 1, by device.
         asked: the constraints of all calls.
         captured: the native tracks that were given out.
+        permission: what is told of camera and microphone.
     """
 
     def __init__(self, browser: FakeBrowser) -> None:
@@ -152,8 +170,10 @@ class FakeMediaDevices:
         self.devices: list[DeviceInfo] = list(DEVICES)
         self.failure = ""
         self.display_failure = ""
+        self.levels: dict[str, float] = {}
         self.asked: list[Mapping[str, Json]] = []
         self.captured: list[FakeMediaStreamTrack] = []
+        self.permission = DevicePermission.GRANTED
 
     async def get_user_media(self, constraints: Mapping[str, Json], /) -> Sequence[MediaTrack]:
         """Ask for camera and microphone."""
@@ -168,9 +188,14 @@ class FakeMediaDevices:
         await asyncio.sleep(0)
         return tuple(self.devices)
 
+    async def query_permission(self, name: DeviceName, /) -> DevicePermission:
+        """Tell whether the page may open such a device."""
+        await asyncio.sleep(0)
+        return self.permission
+
     def hold(self) -> None:
         """The user thinks about it: no question is answered before :meth:`release`."""
-        self._held = []
+        self._held = [] if self._held is None else self._held
 
     def release(self) -> None:
         """Answer what was held."""
@@ -250,7 +275,9 @@ class FakeMediaDevices:
                 group_id=device.group_id,
                 facing_mode=str(_get_ideal(given.get("facingMode")) or ""),
             )
-        return FakeMediaStreamTrack(kind, track_id, device.label, settings)
+        native = FakeMediaStreamTrack(kind, track_id, device.label, settings)
+        native.audio_level = self.levels.get(device.device_id, native.audio_level)
+        return native
 
 
 def _get_ideal(constraint: Json) -> Json:

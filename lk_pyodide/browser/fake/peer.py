@@ -175,7 +175,10 @@ class FakePeerConnection(FakeTransport):
         if transceiver is None:
             return sdp.Section(kind, mid)
         rids = [] if transceiver.sender is None else [item.rid for item in transceiver.sender.encodings if item.rid]
-        return sdp.Section(kind, mid, transceiver.direction, transceiver.stream_id, transceiver.track_id, tuple(rids))
+        codec = "" if transceiver.sender is None else transceiver.sender.codec or ""
+        return sdp.Section(
+            kind, mid, transceiver.direction, transceiver.stream_id, transceiver.track_id, tuple(rids), codec
+        )
 
     def _answer_section(self, offer: sdp.Section) -> sdp.Section:
         own = self._describe_section(offer.kind, offer.mid, offered=False)

@@ -21,6 +21,8 @@ class Section:
     stream_id: str = ""
     track_id: str = ""
     rids: tuple[str, ...] = ()
+    codec: str = ""
+    """The mime type that is preferred."""
 
     @property
     def sends(self) -> bool:
@@ -66,6 +68,7 @@ _VIDEO = """m=video 9 UDP/TLS/RTP/SAVPF 96 97 98 99 102 103
 a=extmap:2 http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time
 a=extmap:4 urn:ietf:params:rtp-hdrext:sdes:mid
 a=extmap:10 urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id
+a=extmap:13 https://aomediacodec.github.io/av1-rtp-spec/#dependency-descriptor-rtp-header-extension
 {direction}
 a=rtcp-mux
 a=rtcp-rsize
@@ -130,9 +133,22 @@ def _write_section(section: Section, ufrag: str, setup: str) -> str:
     if section.sends:
         direction.append(f"a=msid:{section.stream_id or '-'} {section.track_id}")
     text = (_AUDIO if section.kind == "audio" else _VIDEO).format(transport=transport, direction="\n".join(direction))
+    text = _preferring(section.codec, text)
     if len(section.rids) > 1:
         text += "".join(f"\na=rid:{rid} send" for rid in section.rids) + f"\na=simulcast:send {';'.join(section.rids)}"
     return text
+
+
+def _preferring(codec: str, text: str) -> str:
+    """Put a codec first, if it is there."""
+    name = re.escape(codec.partition("/")[2])
+    found = re.search(rf"^a=rtpmap:(\d+) {name}/", text, re.MULTILINE | re.IGNORECASE) if name else None
+    if found is None:
+        return text
+    head, _, rest = text.partition("\n")
+    kind, port, profile, *payloads = head.split(" ")
+    payloads.sort(key=lambda payload: payload != found[1])
+    return " ".join([kind, port, profile, *payloads]) + "\n" + rest
 
 
 def read(sdp: str) -> Description:

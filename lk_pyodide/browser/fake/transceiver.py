@@ -30,7 +30,8 @@ class FakeSender:
     Attributes:
         native: the track that is sent.
         encodings: as they are set at present.
-        degradation_preference: as it was given.
+        degradation_preference: as it was given last.
+        codec: the mime type that is preferred.
     """
 
     def __init__(self, transceiver: Transceiver, native: FakeMediaStreamTrack, init: SenderInit) -> None:
@@ -39,6 +40,7 @@ class FakeSender:
         self.native: FakeMediaStreamTrack | None = native
         self.encodings = list(init.encodings) or [Encoding()]
         self.degradation_preference = init.degradation_preference
+        self.codec = init.codec
 
     async def replace_track(self, track: MediaTrack | None, /) -> None:
         """Send another track, or nothing."""
@@ -64,6 +66,14 @@ class FakeSender:
             self._check()
             self.encodings = changed
 
+    async def set_degradation_preference(self, preference: str, /) -> None:
+        """Tell what to give up first."""
+        async with self._lock:
+            self._check()
+            await asyncio.sleep(0)
+            self._check()
+            self.degradation_preference = preference
+
     async def get_stats(self) -> Sequence[Mapping[str, Json]]:
         """Statistics of this sender."""
         await asyncio.sleep(0)
@@ -86,10 +96,15 @@ class FakeSender:
 
 
 class FakeReceiver:
-    """A receiver."""
+    """A receiver.
+
+    Attributes:
+        playout_delay: seconds for which it holds what comes; None leaves it to the browser.
+    """
 
     def __init__(self, transceiver: Transceiver) -> None:
         self._transceiver: Transceiver | None = transceiver
+        self.playout_delay: float | None = None
         self._heard = 0  # the number of the packet that was heard last
 
     async def get_stats(self) -> Sequence[Mapping[str, Json]]:
@@ -106,6 +121,10 @@ class FakeReceiver:
         self._heard = packet
         source = None if remote is None or remote.kind == "video" else remote.source
         return None if source is None else source.audio_level
+
+    def set_playout_delay(self, seconds: float, /) -> None:
+        """Hold what comes before it is played."""
+        self.playout_delay = seconds
 
     def forget(self) -> None:
         """The connection is closed."""
