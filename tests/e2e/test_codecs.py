@@ -22,7 +22,9 @@ _CHROMIUM: list[tuple[dict[str, Any], str, str]] = [
     ({"video_codec": "vp8"}, "video/VP8", ""),
     ({"video_codec": "vp9"}, "video/VP9", "L2T3_KEY"),
     ({"video_codec": "vp9", "scalability_mode": "L2T1"}, "video/VP9", "L2T1"),
+    ({"video_codec": "vp9", "scalability_mode": "L1T3"}, "video/VP9", "L1T3"),
     ({"video_codec": "av1"}, "video/AV1", "L2T3_KEY"),
+    ({"video_codec": "av1", "scalability_mode": "L1T2"}, "video/AV1", "L1T2"),
     ({"video_codec": "h264"}, "video/H264", ""),
     ({"video_codec": "h265"}, "video/VP8", ""),
 ]
@@ -85,14 +87,27 @@ async def _js_sees(peer: JsPeer, codec: str, condition: Callable[[int], bool] = 
         await asyncio.sleep(0.1)  # statistics have no event
 
 
-async def _rust_sees(peer: RustPeer, codec: str) -> None:
-    """Wait for frames in this codec."""
+async def _rust_sees(peer: RustPeer, codec: str, *, layers: bool) -> None:
+    """Wait for frames in this codec, of its layers."""
     await peer.wait_video("py", timeout=30)
     [publication] = peer.room.remote_participants["py"].track_publications.values()
     assert isinstance(publication.track, rtc.RemoteVideoTrack)
+    if layers:
+        publication.set_video_quality(rtc.VideoQuality.VIDEO_QUALITY_LOW)
+        await _rust_width(peer, lambda width: 0 < width <= 320)
+        publication.set_video_quality(rtc.VideoQuality.VIDEO_QUALITY_HIGH)
+        await _rust_width(peer, lambda width: width >= 640)
     stats = await publication.track.get_stats()
     found = [item.codec.codec.mime_type for item in stats if item.WhichOneof("stats") == "codec"]
     assert codec in found, found
+
+
+async def _rust_width(peer: RustPeer, condition: Callable[[int], bool]) -> None:
+    """Wait for a picture of such a width."""
+    deadline = time.monotonic() + 40
+    while not condition((seen := await peer.video_stats("py")).width):
+        assert time.monotonic() < deadline, f"the Rust core has seen {seen}"
+        await asyncio.sleep(0.1)  # pictures have no event
 
 
 @pytest.mark.timeout(300)
@@ -117,41 +132,61 @@ async def test_what_goes_out(
         assert mime_type.lower() == codec.lower(), options
         rust = rust_peer()
         await rust.connect(livekit.url, livekit.token("rust", room_name))
-        large = await _js_sees(js_peer, codec, lambda width: width >= 640)
-        await js_peer.call(_WATCH, "py", 0)
-        small = await _js_sees(js_peer, codec, lambda width: 0 < width <= 320)
-        await js_peer.call(_WATCH, "py", 2)
-        await _js_sees(js_peer, codec, lambda width: width >= 640)
-        await _rust_sees(rust, codec)
+        layers = not mode.startswith("L1")
+        seen = [await _js_sees(js_peer, codec, lambda width: width >= 640)]
+        if layers:
+            await js_peer.call(_WATCH, "py", 0)
+            seen.append(await _js_sees(js_peer, codec, lambda width: 0 < width <= 320))
+            await js_peer.call(_WATCH, "py", 2)
+            seen.append(await _js_sees(js_peer, codec, lambda width: width >= 640))
+        await _rust_sees(rust, codec, layers=layers)
         await rust.disconnect()
         await run.signal(f"seen {number}")
         sent = await run.reached(f"sent {number}")
-        print(f"{python_page.browser_name}: {options} {large['width']} {small['width']} {sent}")
+        print(f"{python_page.browser_name}: {options} {[stats['width'] for stats in seen]} {sent}")
         assert list(sent) == [codec]
         if mode:
             assert sent[codec]["mode"] == mode
     await run.result()
 
 
-_RECEIVED = {"chromium": ["h264", "vp9", "av1"], "firefox": ["vp9", "av1"]}
-"""What livekit-client publishes, one after the other; Firefox decodes no H.264 without a plugin."""
+_RUST = [("rust", "vp8"), ("rust", "vp9"), ("rust", "av1")]
+_RECEIVED = {
+    "chromium": [("js", "h264"), ("js", "vp9"), ("js", "av1"), *_RUST],
+    "firefox": [("js", "vp9"), ("js", "av1"), *_RUST],
+}
+"""Who publishes what, one after the other; Firefox decodes no H.264 without a plugin."""
 
 
 @pytest.mark.timeout(300)
-async def test_what_comes_in(python_page: PythonPage, js_peer: JsPeer, livekit: LiveKitServer, room_name: str) -> None:
+async def test_what_comes_in(
+    python_page: PythonPage,
+    js_peer: JsPeer,
+    rust_peer: Callable[[], RustPeer],
+    livekit: LiveKitServer,
+    room_name: str,
+) -> None:
     """Every codec of others is decoded, and its layers are switched."""
     await js_peer.connect(livekit.url, livekit.token("js", room_name))
     table = _RECEIVED[python_page.browser_name]
     run = await python_page.start(
-        codecs.receive, url=livekit.url, token=livekit.token("py", room_name), publishers=["js"] * len(table)
+        codecs.receive, url=livekit.url, token=livekit.token("py", room_name), publishers=[make for make, _ in table]
     )
-    for number, codec in enumerate(table):
+    for number, (make, codec) in enumerate(table):
         await run.reached(f"ready {number}", 40)
-        await js_peer.call(_PUBLISH, {"videoCodec": codec, "backupCodec": False})
+        rust = rust_peer()
+        if make == "js":
+            await js_peer.call(_PUBLISH, {"videoCodec": codec, "backupCodec": False})
+        else:
+            await rust.connect(livekit.url, livekit.token("rust", room_name))
+            await rust.set_camera(True, video_codec=rtc.VideoCodec.Value(codec.upper()))
         found = await run.reached(f"received {number}", 90)
-        print(f"{python_page.browser_name}: {codec} {found}")
+        print(f"{python_page.browser_name}: {codec} of {make} {found}")
         assert found["codec"].lower() == f"video/{codec}"
-        await js_peer.call(_UNPUBLISH)
+        if make == "js":
+            await js_peer.call(_UNPUBLISH)
+        else:
+            await rust.disconnect()
     await run.result()
 
 

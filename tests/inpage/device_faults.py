@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 _STAND_IN = """(() => {
   const devices = navigator.mediaDevices;
   const {getUserMedia, enumerateDevices} = devices;
+  const {WebSocket} = globalThis;
   const stand = {
+    sockets: [],
     refuse: "",
     listed: "",
     asked: 0,
@@ -29,7 +31,8 @@ _STAND_IN = """(() => {
     live: () => stand.given.filter(({readyState}) => readyState === "live").map(({kind}) => kind).sort().join(" "),
     unplug(track) { track.stop(); track.ended({type: "ended"}); },
     change(listed) { stand.listed = listed; devices.dispatchEvent(new Event("devicechange")); },
-    end() { delete devices.getUserMedia; delete devices.enumerateDevices; },
+    drop() { for (const socket of stand.sockets.splice(0)) socket.close(4000); },
+    end() { delete devices.getUserMedia; delete devices.enumerateDevices; globalThis.WebSocket = WebSocket; },
   };
   devices.getUserMedia = async (constraints) => {
     stand.asked += 1;
@@ -42,13 +45,17 @@ _STAND_IN = """(() => {
     }
     return stream;
   };
+  globalThis.WebSocket = class extends WebSocket {
+    constructor(...given) { super(...given); stand.sockets.push(this); }
+  };
   devices.enumerateDevices = async () => stand.listed ? JSON.parse(stand.listed) : enumerateDevices.call(devices);
   return stand;
 })()"""
 
 
 @contextmanager
-def _stand_in() -> Iterator[Js]:
+def stand_in() -> Iterator[Js]:
+    """Have the devices and the sockets of the page stood in for."""
     from lk_pyodide.browser.ffi import js  # where there is JavaScript
 
     js_stand: Js = js.eval(_STAND_IN)
@@ -58,7 +65,7 @@ def _stand_in() -> Iterator[Js]:
         js_stand.end()
 
 
-async def _until(condition: Callable[[], object], what: str) -> None:
+async def until(condition: Callable[[], object], what: str) -> None:
     """Wait for what has no event of its own."""
     try:
         async with asyncio.timeout(15):
@@ -85,7 +92,7 @@ async def lose(*, url: str, token: str) -> dict[str, Any]:
         The failures that were told, in order; which states of permission there were.
     """
     failed: list[list[str | None]] = []
-    with _stand_in() as js_stand:
+    with stand_in() as js_stand:
         async with Room() as room:
             await room.connect(url, token)
             me = room.local_participant
@@ -101,18 +108,18 @@ async def lose(*, url: str, token: str) -> dict[str, Any]:
 
             former = _id(microphone)
             js_stand.unplug(microphone.track.media_stream_track)
-            await _until(lambda: _id(microphone) != former, "the sound goes on")
+            await until(lambda: _id(microphone) != former, "the sound goes on")
             assert me.is_microphone_enabled and js_stand.live() == "audio video" and len(failed) == 3
 
             js_stand.unplug(camera.track.media_stream_track)
-            await _until(lambda: len(failed) == 4, "it is told that the camera went")
+            await until(lambda: len(failed) == 4, "it is told that the camera went")
             assert camera.muted and js_stand.live() == "audio"
             await me.set_camera_enabled(True)
             assert me.is_camera_enabled and js_stand.live() == "audio video"
 
             js_stand.refuse = "NotReadableError"
             js_stand.unplug(microphone.track.media_stream_track)
-            await _until(lambda: len(failed) == 5, "it is told that the sound cannot go on")
+            await until(lambda: len(failed) == 5, "it is told that the sound cannot go on")
             assert microphone.muted and js_stand.live() == "video" and me.last_microphone_error is not None
             js_stand.refuse = ""
             again = await me.set_microphone_enabled(True)
@@ -136,7 +143,7 @@ async def _prefer_another(room: Room, js_stand: Js, microphone: LocalTrackPublic
     """The system prefers another microphone: as Chromium says it, and as others do."""
     watch = room._context.device_watch
     assert watch is not None
-    await _until(lambda: any(device.label for device in watch._known), "the devices have been looked at")
+    await until(lambda: any(device.label for device in watch._known), "the devices have been looked at")
     listed = [
         {"deviceId": each.device_id, "kind": each.kind, "label": each.label, "groupId": each.group_id}
         for each in watch._known
@@ -151,8 +158,8 @@ async def _prefer_another(room: Room, js_stand: Js, microphone: LocalTrackPublic
     room.on("active_device_changed", lambda kind, device_id: told.append(f"{kind} {device_id}"))
     former, asked = _id(microphone), js_stand.asked
     js_stand.change(json.dumps(listed))
-    await _until(lambda: _id(microphone) != former, "the microphone follows")
-    await _until(lambda: not named or "audioinput default" in told, "it is told")
+    await until(lambda: _id(microphone) != former, "the microphone follows")
+    await until(lambda: not named or "audioinput default" in told, "it is told")
     assert js_stand.asked == asked + 1 and told[0] == "changed" and not microphone.muted
 
 
@@ -166,7 +173,7 @@ async def be_revoked(*, url: str, token: str) -> list[list[str | None]]:
         await me.enable_camera_and_microphone()
         assert await Room.get_permission_state("camera") == "granted"
         steps.reached("live")
-        await _until(lambda: len(failed) == 2, "both are told")
+        await until(lambda: len(failed) == 2, "both are told")
         assert await Room.get_permission_state("camera") == "denied"
         assert not me.is_camera_enabled and not me.is_microphone_enabled
         assert all(publication.muted for publication in me.track_publications.values())
@@ -207,7 +214,7 @@ async def be_insecure(*, url: str, tokens: list[str]) -> list[str]:
 async def storm(*, url: str, token: str, seed: int) -> None:
     """A hundred random requests; then the camera on and the microphone as chance wants it, and others look at it."""
     chance = random.Random(seed)
-    with _stand_in() as js_stand:
+    with stand_in() as js_stand:
         async with Room() as room:
             await room.connect(url, token)
             me = room.local_participant
@@ -257,7 +264,7 @@ async def _give_up(room: Room, js_stand: Js) -> None:
             await task
         except (asyncio.CancelledError, LiveKitError):
             pass
-        await _until(
+        await until(
             lambda: (js_stand.live() == "video") == bool(me.track_publications), f"on when published ({seconds} s)"
         )
         for publication in list(me.track_publications.values()):
@@ -266,4 +273,4 @@ async def _give_up(room: Room, js_stand: Js) -> None:
     await asyncio.sleep(0.02)
     await room.disconnect()  # in the middle
     await asyncio.gather(task, return_exceptions=True)
-    await _until(lambda: js_stand.live() == "", "nobody is in the room, and the light is off")
+    await until(lambda: js_stand.live() == "", "nobody is in the room, and the light is off")
