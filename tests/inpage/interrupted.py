@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from lk_pyodide import LocalTrack, LocalVideoTrack, Room, TrackSource, create_local_tracks
@@ -99,7 +100,7 @@ async def give_up(*, url: str, token: str, how: str) -> list[str]:
                     if is_published:
                         await _both(room)
                     outcomes.append(f"{what}: {await _given_up(room, js_stand, work, seconds, how)}")
-                    await until(lambda room=room: _on(room, js_stand), f"{what}: {js_stand.live()!r} is on")
+                    await until(partial(_on, room, js_stand), f"{what}: {js_stand.live()!r} is on")
                 await until(lambda: js_stand.live() == "", f"{what}: the light is on, and nobody is in the room")
     return outcomes
 
@@ -126,8 +127,11 @@ async def _given_up(room: Room, js_stand: Js, work: Callable[[Room], Awaitable[N
 
 def _on(room: Room, js_stand: Js) -> bool:
     """Whether what is on is what is published and not muted; a muted microphone is on, too."""
-    publications = room.local_participant.track_publications.values()
-    tracks: list[LocalTrack] = [publication.track for publication in publications if publication.track is not None]
-    on = [track.kind.value for track in tracks if not (track.is_muted and track.source is TrackSource.CAMERA)]
+    tracks = [publication.track for publication in room.local_participant.track_publications.values()]
+    on = [str(track.media_stream_track.kind) for track in tracks if not (_is_camera(track) and track.is_muted)]
     live: str = js_stand.live()
     return live == " ".join(sorted(on))
+
+
+def _is_camera(track: LocalTrack) -> bool:
+    return track.source is TrackSource.CAMERA
