@@ -18,7 +18,7 @@ from lk_pyodide.options import (
     VideoCaptureOptions,
     merged,
 )
-from lk_pyodide.types import DeviceInfo, DevicePermission, FacingMode, FacingModeName, TrackSource
+from lk_pyodide.types import DeviceInfo, DevicePermission, FacingMode, FacingModeName, TrackKind, TrackSource
 
 __all__ = [
     "create_local_audio_track",
@@ -51,6 +51,7 @@ async def create_local_tracks(
     Raises:
         MediaDeviceError: the user or the machine refused.
         DeviceUnsupportedError: this page may not use devices at all (no https).
+        BrowserError: a processor failed; nothing is open then.
     """
     page = browser or current()
     await page.ready()
@@ -88,8 +89,18 @@ async def _open(
         constraints["audio"] = _json(capture.audio_constraints(audio, exact=exact))
     if video is not None:
         constraints["video"] = _json(capture.video_constraints(video, exact=exact))
-    tracks = await page.media_devices.get_user_media(constraints)
-    return [_wrapped(page, media, constraints) for media in tracks]
+    media = await page.media_devices.get_user_media(constraints)
+    tracks = [_wrapped(page, each, constraints) for each in media]
+    try:
+        for track in tracks:
+            options = audio if track.kind == TrackKind.AUDIO else video
+            if options is not None and options.processor is not None:
+                await track.set_processor(options.processor)
+    except BaseException:
+        for track in tracks:
+            track.stop()
+        raise
+    return tracks
 
 
 def _wrapped(page: Browser, media: MediaTrack, constraints: Mapping[str, Json]) -> LocalTrack:

@@ -6,15 +6,16 @@ those of livekit-client (``src/room/defaults.ts``). Times are seconds, bitrates 
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from lk_pyodide.types import BackupCodecPolicy, TrackSource, VideoCodec
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
+
+    from lk_pyodide.types import TrackProcessor
 
 __all__ = [
     "AdaptiveStreamSettings",
@@ -40,6 +41,8 @@ __all__ = [
 ]
 
 Options = TypeVar("Options", bound="DataclassInstance")
+_SHARED = "shared"
+"""Metadata of a field whose value is the caller's own object, and no part of the options."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,17 +149,24 @@ class AudioPresets:
 
 @dataclass(kw_only=True, slots=True)
 class VideoCaptureOptions:
-    """How to open a camera. ``device_id`` is tried exactly, then as a wish."""
+    """How to open a camera.
+
+    ``device_id`` is tried exactly, then as a wish. ``processor`` is set at once; see ``LocalTrack.set_processor``.
+    """
 
     device_id: str | None = None
     resolution: VideoResolution | None = None
     frame_rate: float | None = None
     facing_mode: Literal["user", "environment", "left", "right"] | None = None
+    processor: TrackProcessor | Any | None = field(default=None, metadata={_SHARED: True})
 
 
 @dataclass(kw_only=True, slots=True)
 class AudioCaptureOptions:
-    """How to open a microphone. ``device_id`` is tried exactly, then as a wish."""
+    """How to open a microphone.
+
+    ``device_id`` is tried exactly, then as a wish. ``processor`` is set at once; see ``LocalTrack.set_processor``.
+    """
 
     device_id: str | None = None
     auto_gain_control: bool | None = None
@@ -167,6 +177,7 @@ class AudioCaptureOptions:
     sample_rate: int | None = None
     sample_size: int | None = None
     latency: float | None = None
+    processor: TrackProcessor | Any | None = field(default=None, metadata={_SHARED: True})
 
 
 @dataclass(kw_only=True, slots=True)
@@ -383,8 +394,21 @@ def merged(*layers: Options | None) -> Options:
         entry.name: next((value for layer in given if (value := getattr(layer, entry.name)) is not None), None)
         for entry in dataclasses.fields(given[0])
     }
-    # Deep, because options hold options: publish_defaults, encodings, lists of layers.
-    return type(given[0])(**copy.deepcopy(values))
+    copied: Options = _copied(type(given[0])(**values))
+    return copied
+
+
+def _copied(value: Any) -> Any:
+    """Copy options and the options in them: publish_defaults, encodings, lists of layers. What is shared is not."""
+    if isinstance(value, list | tuple):
+        return type(value)(map(_copied, value))
+    if isinstance(value, dict):
+        return {key: _copied(each) for key, each in value.items()}
+    if isinstance(value, type) or not dataclasses.is_dataclass(value):
+        return value
+    entries = (entry for entry in dataclasses.fields(value) if _SHARED not in entry.metadata)
+    instance: Any = value
+    return dataclasses.replace(instance, **{entry.name: _copied(getattr(value, entry.name)) for entry in entries})
 
 
 CONNECT_DEFAULTS = RoomConnectOptions(

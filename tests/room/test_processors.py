@@ -10,7 +10,10 @@ from lk_pyodide import (
     LocalTrackPublication,
     ProcessorOptions,
     Room,
+    RoomOptions,
     TrackInvalidError,
+    VideoCaptureOptions,
+    create_local_tracks,
     create_local_video_track,
 )
 from lk_pyodide.testing import FakeBrowser, FakeMediaStreamTrack
@@ -182,3 +185,24 @@ async def test_stopped_meanwhile(server: Server) -> None:
         except TrackInvalidError:
             continue
     await until(lambda: live(server) == [])
+
+
+async def test_a_device_is_opened_with_a_processor(server: Server) -> None:
+    """It is the caller's own object, also in the defaults of a room."""
+    blur = Blur(server.browser)
+    room = Room(RoomOptions(video_capture_defaults=VideoCaptureOptions(processor=blur)), browser=server.browser)
+    publication = await camera(room)
+    assert publication.track.get_processor() is blur
+    assert sent(publication) is blur.processed_track
+    await room.disconnect()
+    await until(lambda: blur.calls[-1] == ("destroy", None))
+    assert live(server) == []
+
+
+async def test_a_processor_fails_at_once(server: Server) -> None:
+    """Nothing is left open."""
+    blur = Blur(server.browser)
+    blur.fails = True
+    with pytest.raises(BrowserError, match="no such picture"):
+        await create_local_tracks(video=VideoCaptureOptions(processor=blur), browser=server.browser)
+    assert live(server) == []
