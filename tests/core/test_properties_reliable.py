@@ -128,8 +128,8 @@ class Receiving(RuleBasedStateMachine):
             return
         if packet.participant_sid.startswith(("PA_ada", "PA_bob")):
             return  # theirs, or one that they will have: the server would not have written it
-        before = self.filter.accepts(packet, self.now), packet.participant_sid in self.filter._seen
-        if before == (True, True):  # what has no number, or no sender, is not remembered
+        is_counted = packet.kind == DataPacketKind.RELIABLE and packet.sequence and packet.participant_sid
+        if self.filter.accepts(packet, self.now) and is_counted:  # of what is not, nothing is remembered
             self.last[packet.participant_sid] = self.now
 
     @rule(seconds=st.floats(0, 20))
