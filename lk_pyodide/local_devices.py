@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 
 from lk_pyodide.browser.api import DeviceName
 from lk_pyodide.core import devices
@@ -16,6 +17,9 @@ from lk_pyodide.session.tasks import TaskSet
 from lk_pyodide.types import DevicePermission, TrackSource
 
 _log = get_logger("participant")
+
+EXPLAIN_TIMEOUT = 2.0
+"""Seconds for the list of devices, of which Firefox tells a page in the background nothing."""
 
 REOPEN_TIMEOUT = 5.0
 """Seconds in which sound has to go on from another microphone; then it is muted, as nobody hears anything."""
@@ -54,7 +58,10 @@ class LocalDevices:
 
     async def _explain(self, source: TrackSource, device_id: str) -> None:
         kind = KINDS.get(source, "videoinput")
-        found = await self._room.browser.media_devices.enumerate_devices()
+        found = None
+        with contextlib.suppress(TimeoutError, BrowserError):
+            async with asyncio.timeout(EXPLAIN_TIMEOUT):
+                found = await self._room.browser.media_devices.enumerate_devices()
         name, text = devices.why_ended(found, kind, device_id, await self._permission(source))
         self._capture.failed(MediaDeviceError(text, name), kind)
 

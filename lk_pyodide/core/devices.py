@@ -136,16 +136,22 @@ def after_end(source: TrackSource, *, is_device: bool, muted: bool) -> Reaction:
 
 
 def why_ended(
-    devices: Sequence[DeviceInfo], kind: str, device_id: str, permission: DevicePermission
+    devices: Sequence[DeviceInfo] | None, kind: str, device_id: str, permission: DevicePermission
 ) -> tuple[str, str]:
     """Tell why a device is not there any more.
+
+    Args:
+        devices: what there is; None when that is not to be known.
+        kind: of the device.
+        device_id: of the device.
+        permission: to use it.
 
     Returns:
         The name of the DOMException with which opening it would fail, and a text.
     """
     if permission is DevicePermission.DENIED:
         return "NotAllowedError", "the permission to use it was taken back"
-    if not any(device.device_id == device_id for device in devices if device.kind == kind):
+    if devices is not None and all((device.kind, device.device_id) != (kind, device_id) for device in devices):
         return "NotFoundError", "the device is gone"
     return "NotReadableError", "the device stopped"
 

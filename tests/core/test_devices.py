@@ -133,6 +133,7 @@ def test_why_it_ended() -> None:
     assert why_ended([DESK], "audioinput", "headset", granted)[0] == "NotFoundError"
     assert why_ended([DESK], "videoinput", "desk", granted)[0] == "NotFoundError"
     assert why_ended([DESK], "audioinput", "desk", DevicePermission.UNKNOWN)[0] == "NotReadableError"
+    assert why_ended(None, "audioinput", "desk", granted)[0] == "NotReadableError", "nobody knows what there is"
 
 
 # -- which way it looks ------------------------------------------------------------------------------------------------

@@ -37,6 +37,8 @@ PREFERENCES: dict[str, str | int | bool] = {
     "network.captive-portal-service.enabled": False,
     "network.connectivity-service.enabled": False,
     "network.dns.disablePrefetch": True,
+    # Else a window that is not in front, as others have opened since, waits for its devices until it is.
+    "media.devices.unfocused.enabled": True,
     "network.prefetch-next": False,
     "network.proxy.type": 0,
     "services.settings.server": "data:,#remote-settings-dummy/v1",

@@ -89,10 +89,7 @@ class RustPeer(Peer):
         """See `Peer`. Options are rtc.RoomOptions."""
         self.room = _RecordingRoom(self._on_event)
         self._topics.clear()
-        # On one connection, its first published video changes the codec parameters of what it receives
-        # (x-google-start-bitrate): libwebrtc makes the receive streams anew, and a packet that comes meanwhile takes
-        # the sink from one ("Could not create default receive stream"): decoded, never shown. livekit 1.2.1.
-        await self.room.connect(url, token, rtc.RoomOptions(single_peer_connection=False, **options))
+        await self.room.connect(url, token, rtc.RoomOptions(**options))
         self.identity = self.room.local_participant.identity
 
     async def disconnect(self) -> None:

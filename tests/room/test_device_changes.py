@@ -16,6 +16,7 @@ from lk_pyodide import (
     create_local_video_track,
     facing_mode_from_device_label,
     facing_mode_from_local_track,
+    local_devices,
 )
 from lk_pyodide import devices as device_functions
 from lk_pyodide.browser.fake.media import DEVICES, FakeMediaStreamTrack
@@ -151,6 +152,20 @@ async def test_a_camera_that_stops_by_itself(room: Room, server: Server) -> None
     await room.connect(URL, "token")
     await camera(room)
     failed = failures(room)
+    server.browser.media_devices.captured[0].end()
+    await until(lambda: failed)
+    assert failed == [(MediaDeviceFailure.DEVICE_IN_USE, "videoinput")]
+
+
+async def test_a_camera_that_stops_in_the_background(
+    room: Room, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Firefox tells a window that is not in front nothing of its devices until it is."""
+    await room.connect(URL, "token")
+    await camera(room)
+    failed = failures(room)
+    monkeypatch.setattr(local_devices, "EXPLAIN_TIMEOUT", 0.05)
+    monkeypatch.setattr(server.browser.media_devices, "enumerate_devices", asyncio.Event().wait)
     server.browser.media_devices.captured[0].end()
     await until(lambda: failed)
     assert failed == [(MediaDeviceFailure.DEVICE_IN_USE, "videoinput")]

@@ -94,10 +94,14 @@ class DirectProcessing:
         method = "restart" if self._has_begun else "init"
         await self._call(method, self._options(track))
         self._has_begun = True
-        native = getattr(self._processor, "processedTrack" if self._is_js else "processed_track", None)
-        if is_nothing(native):
+        native = self._get_made()
+        if native is None:
             raise BrowserError("the processor gave no track", "InvalidStateError")
         return ProcessedTrack(as_native_track(native), track)
+
+    def _get_made(self) -> Js:
+        native: Js = getattr(self._processor, "processedTrack" if self._is_js else "processed_track", None)
+        return None if is_nothing(native) else native
 
     def has(self, track: MediaTrack, /) -> bool:
         """Whether it made this track."""
@@ -112,8 +116,8 @@ class DirectProcessing:
     async def close(self) -> None:
         """Let the processor go."""
         if self._has_begun:
-            native = getattr(self._processor, "processedTrack" if self._is_js else "processed_track", None)
-            if native is not None and not is_nothing(native):
+            native = self._get_made()
+            if native is not None:
                 native.stop()
             try:
                 await self._call("destroy")
