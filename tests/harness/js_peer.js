@@ -162,6 +162,12 @@
       return {frames: stats.framesDecoded ?? 0, width, height, contrast: contrast(element)};
     }
 
+    async sends(source) {
+      const report = await this.room.localParticipant.getTrackPublication(source)?.track?.getRTCStatsReport();
+      const entries = [...(report?.values() ?? [])];
+      return JSON.stringify(entries.filter(({type, nominated}) => type === "outbound-rtp" || nominated));
+    }
+
     async audio(identity, seconds) {
       const first = await this.inbound(identity, Track.Source.Microphone);
       await new Promise((resolve) => setTimeout(resolve, seconds * 1000));

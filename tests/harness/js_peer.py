@@ -239,6 +239,15 @@ class JsPeer(Peer):
         return RpcOutcome(**await self.call("(peer, ...args) => peer.performRpc(...args)", *arguments))
 
     @contextlib.asynccontextmanager
+    async def explains(self, source: Source = "camera") -> AsyncIterator[None]:
+        """If the block fails, print what this peer sends of its video: whether a layer is missing is its browser's say."""
+        try:
+            yield
+        except BaseException:
+            print(await self.call("(peer, ...args) => peer.sends(...args)", source))
+            raise
+
+    @contextlib.asynccontextmanager
     async def deaf(self) -> AsyncIterator[None]:
         """Hear none of the others' packets, for the time of the block."""
         await self.call("(peer) => peer.setDeaf(true)")

@@ -45,7 +45,7 @@ async def receive(*, url: str, token: str, publisher: str) -> dict[str, Any]:
         found["first"] = await shown_again(lambda: None)
         found["tile"] = await until(lambda: narrower_than(publication, 400))
         video.style.cssText = _STAGE
-        found["stage"] = await until(lambda: wider_than(publication, 640))
+        found["stage"] = await until(lambda: wider_than(publication, 400))
         video.style.cssText = _TILE
         found["again"] = await until(lambda: narrower_than(publication, 400))
         video.style.display = "none"

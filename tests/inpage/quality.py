@@ -25,11 +25,11 @@ async def receive(*, url: str, token: str, publisher: str) -> dict[str, Any]:
         await until(lambda: is_subscribed(publication))
         assert publication.track is not None
         publication.track.attach("body")
-        found = {"first": await until(lambda: wider_than(publication, 640))}
+        found = {"first": await until(lambda: wider_than(publication, 400))}
         publication.set_video_quality(VideoQuality.LOW)
         found["low"] = await until(lambda: narrower_than(publication, 400))
         publication.set_video_quality(VideoQuality.HIGH)
-        found["high"] = await until(lambda: wider_than(publication, 640))
+        found["high"] = await until(lambda: wider_than(publication, 400))
         publication.set_video_dimensions(160, 90)
         found["small"] = await until(lambda: narrower_than(publication, 400))
         publication.set_enabled(False)
