@@ -12,21 +12,21 @@ SAMPLE_RATE = 48000
 _FRAME_SAMPLES = SAMPLE_RATE // 50
 
 
-def _stripes() -> Iterator[rtc.VideoFrame]:
+def _stripes(width: int, height: int) -> Iterator[rtc.VideoFrame]:
     """Frames of a bright bar that walks over a dark ground, for ever; the pictures are made once."""
     pictures: list[rtc.VideoFrame] = []
-    bar, steps = WIDTH // 8, 8
+    bar, steps = width // 8, 8
     for step in range(steps):
-        row = bytearray(b"\x20\x30\x60\xff" * WIDTH)
+        row = bytearray(b"\x20\x30\x60\xff" * width)
         row[step * bar * 4 : (step + 1) * bar * 4] = b"\xf0\xe0\x40\xff" * bar
-        pictures.append(rtc.VideoFrame(WIDTH, HEIGHT, rtc.VideoBufferType.RGBA, bytes(row) * HEIGHT))
+        pictures.append(rtc.VideoFrame(width, height, rtc.VideoBufferType.RGBA, bytes(row) * height))
     while True:
         yield from pictures
 
 
-async def feed_video(source: rtc.VideoSource) -> None:
-    """Feed a video source until cancelled."""
-    for frame in _stripes():
+async def feed_video(source: rtc.VideoSource, width: int, height: int) -> None:
+    """Feed a video source with pictures of this size until cancelled."""
+    for frame in _stripes(width, height):
         source.capture_frame(frame)
         await asyncio.sleep(1 / FPS)  # the pace of a camera, not a wait
 

@@ -139,14 +139,19 @@ class RustPeer(Peer):
         publications = self.room.local_participant.track_publications.values()
         return next((found for found in publications if found.source == source), None)
 
-    async def _publish_video(self, source: rtc.TrackSource.ValueType, **options: Any) -> None:
-        feed = rtc.VideoSource(WIDTH, HEIGHT, is_screencast=source == _SHARE)
+    async def _publish_video(
+        self, source: rtc.TrackSource.ValueType, width: int = WIDTH, height: int = HEIGHT, **options: Any
+    ) -> None:
+        feed = rtc.VideoSource(width, height, is_screencast=source == _SHARE)
         track = rtc.LocalVideoTrack.create_video_track(_SOURCES[source], feed)
-        self._begin(_SOURCES[source], feed_video(feed))
+        self._begin(_SOURCES[source], feed_video(feed, width, height))
         await self.room.local_participant.publish_track(track, rtc.TrackPublishOptions(source=source, **options))
 
     async def set_camera(self, enabled: bool, **options: Any) -> None:
-        """See `Peer`; options are rtc.TrackPublishOptions."""
+        """See `Peer`; options are those of rtc.TrackPublishOptions, and width and height of the picture.
+
+        Simulcast layers differ in size only from a width of 960 on.
+        """
         if self._publication(_CAMERA):
             await self.mute("camera", not enabled)
         elif enabled:

@@ -55,8 +55,13 @@ async def _sent(track: LocalTrack) -> dict[str, Any]:
     return sent
 
 
-async def receive(*, url: str, token: str, publishers: list[str]) -> list[dict[str, Any]]:
+async def receive(*, url: str, token: str, publishers: list[tuple[str, bool]]) -> list[dict[str, Any]]:
     """See the cameras of others, one after the other; the largest, then the smallest, layer of each.
+
+    Args:
+        url: of the server.
+        token: for a room.
+        publishers: the identity of each, and whether what it publishes has layers.
 
     Returns:
         For each time the codec that came, and the widths.
@@ -64,23 +69,24 @@ async def receive(*, url: str, token: str, publishers: list[str]) -> list[dict[s
     found = []
     async with Room() as room:
         await room.connect(url, token)
-        for number, publisher in enumerate(publishers):
+        for number, (publisher, layers) in enumerate(publishers):
             coming = asyncio.ensure_future(_subscribed(room, publisher))
             await asyncio.sleep(0)  # it listens now
             steps.reached(f"ready {number}")
             publication = await coming
             assert publication.track is not None
             publication.track.attach("body")
-            high = await _until(publication, lambda stats: stats.get("frameWidth", 0) >= 640)
-            publication.set_video_quality(VideoQuality.LOW)
-            low = await _until(publication, lambda stats: 0 < stats.get("frameWidth", 0) <= 320)
-            publication.set_video_quality(VideoQuality.HIGH)
-            again = await _until(publication, lambda stats: stats.get("frameWidth", 0) >= 640)
+            seen = [await _until(publication, lambda stats: stats.get("frameWidth", 0) >= 640)]
+            if layers:
+                publication.set_video_quality(VideoQuality.LOW)
+                seen.append(await _until(publication, lambda stats: 0 < stats.get("frameWidth", 0) <= 320))
+                publication.set_video_quality(VideoQuality.HIGH)
+                seen.append(await _until(publication, lambda stats: stats.get("frameWidth", 0) >= 640))
             found.append(
                 {
-                    "codec": again["codec"],
-                    "widths": [stats["frameWidth"] for stats in (high, low, again)],
-                    "frames": again["framesDecoded"],
+                    "codec": seen[-1]["codec"],
+                    "widths": [stats["frameWidth"] for stats in seen],
+                    "frames": seen[-1]["framesDecoded"],
                 }
             )
             publication.track.detach()
