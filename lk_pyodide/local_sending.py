@@ -29,6 +29,19 @@ class Pause(Enum):
     """It has delivered nothing for a while."""
 
 
+async def _swap(sender: Sender, media: MediaTrack | None) -> None:
+    """Send another track, or nothing; by a sender that has stopped, nothing.
+
+    It stopped with its connection (W3C WebRTC, ``replaceTrack``: InvalidStateError); the sender of the next one begins
+    with what the track is then.
+    """
+    try:
+        await sender.replace_track(media)
+    except BrowserError as error:
+        if error.name != "InvalidStateError":
+            raise
+
+
 class Backup:
     """The second codec of a video.
 
@@ -51,7 +64,7 @@ class Backup:
         clone.set_enabled(enabled)
         try:
             if self.sender is not None and not paused:
-                await self.sender.replace_track(clone)
+                await _swap(self.sender, clone)
         except BaseException:
             clone.stop()
             raise
@@ -107,7 +120,7 @@ class Sending:
         """Have what was said before hold for new senders, too."""
         if self.is_paused:
             for sender, _ in list(self._outgoing()):
-                await sender.replace_track(None)
+                await _swap(sender, None)
         if self.is_small or self.most != VideoQuality.HIGH:
             await self.set_layers()
 
@@ -138,7 +151,7 @@ class Sending:
         """Send another track. What paused because of the former device goes on."""
         pauses = self._pauses - {Pause.DEVICE}
         if self.sender is not None and not pauses:
-            await self.sender.replace_track(media)
+            await _swap(self.sender, media)
         self._pauses = pauses
         if self.backup is not None:
             try:
@@ -152,7 +165,7 @@ class Sending:
         self._pauses.add(why)
         if not before:
             for sender, _ in list(self._outgoing()):
-                await sender.replace_track(None)
+                await _swap(sender, None)
 
     async def resume(self, media: MediaTrack, why: Pause) -> None:
         """Send again, if nobody else wants nothing to be sent. The user's word counts for the device, too."""
@@ -161,9 +174,9 @@ class Sending:
         if not before or self.is_paused:
             return
         if self.sender is not None:
-            await self.sender.replace_track(media)
+            await _swap(self.sender, media)
         if self.backup is not None and self.backup.sender is not None:
-            await self.backup.sender.replace_track(self.backup.media)
+            await _swap(self.backup.sender, self.backup.media)
 
     # -- how --
 

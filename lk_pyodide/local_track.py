@@ -238,7 +238,12 @@ class LocalTrack(Track):
                 return
             try:
                 media = await processing.run(self._media)
-                await self._sending.replace(media, enabled=not self._muted)
+                try:
+                    await self._sending.replace(media, enabled=not self._muted)
+                except BaseException:
+                    # given up on the way, it may be sent already
+                    await self._sending.replace(processing.unwrap(media), enabled=not self._muted)
+                    raise
             except BaseException:
                 self._processor = self._processing = None
                 await processing.close()

@@ -152,7 +152,7 @@ async def test_what_goes_out(
 
 _RUST = [("rust", "vp8"), ("rust", "vp9"), ("rust", "av1")]
 _RECEIVED = {
-    "chromium": [("js", "h264"), ("js", "vp9"), ("js", "av1"), *_RUST],
+    "chromium": [("js", "h264"), ("js", "vp9"), ("js", "av1"), *_RUST, ("rust", "h264")],
     "firefox": [("js", "vp9"), ("js", "av1"), *_RUST],
 }
 """Who publishes what, one after the other; Firefox decodes no H.264 without a plugin."""

@@ -17,4 +17,7 @@ async def test_given_up(python_page: PythonPage, livekit: LiveKitServer, room_na
     run = await python_page.start(interrupted.give_up, url=livekit.url, token=token, how=how)
     outcomes = await run.result(220)
     print(f"{python_page.browser_name}: {how}: {Counter(outcome.rsplit(': ', 1)[1] for outcome in outcomes)}")
+    assert [outcome for outcome in outcomes if outcome.endswith("BrowserError")] == [], (
+        "it is ours to say what happened"
+    )
     assert len(outcomes) == len(interrupted.WORK) * len(interrupted.MOMENTS)

@@ -240,7 +240,7 @@ class JsPeer(Peer):
 
     @contextlib.asynccontextmanager
     async def explains(self, source: Source = "camera") -> AsyncIterator[None]:
-        """If the block fails, print what this peer sends of its video: whether a layer is missing is its browser's say."""
+        """If the block fails, print what this peer sends of its video: its browser may have left out a layer."""
         try:
             yield
         except BaseException:

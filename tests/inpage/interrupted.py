@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from lk_pyodide import LocalTrack, LocalVideoTrack, Room, TrackSource, create_local_tracks
 from lk_pyodide.errors import LiveKitError
-from tests.inpage.contract_processing import Copies
 from tests.inpage.device_faults import stand_in, until
 
 if TYPE_CHECKING:
@@ -45,6 +44,8 @@ async def _switch(room: Room) -> None:
 
 
 async def _process(room: Room) -> None:
+    from tests.inpage.contract_processing import Copies  # only a page has what it imports
+
     camera = _camera(room)
     await camera.set_processor(Copies())
     await camera.stop_processor()

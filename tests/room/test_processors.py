@@ -172,6 +172,40 @@ async def test_after_a_full_reconnect(room: Room, server: Server) -> None:
     assert sent(publication) is blur.processed_track and [call for call, _ in blur.calls] == ["init"]
 
 
+async def test_set_while_the_connection_breaks(room: Room, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sender stops with its connection in the middle of it; the next one sends what the processor makes."""
+    publication = await camera(room)
+    sender: Any = publication.track._sender
+    replace_track = sender.replace_track
+
+    async def late(media: Any) -> None:
+        server.break_connection()
+        await until(lambda: sender.native is None)
+        await replace_track(media)
+
+    monkeypatch.setattr(sender, "replace_track", late)
+    back = asyncio.ensure_future(room.wait_for("reconnected", timeout=5))
+    blur = Blur(server.browser)
+    await publication.track.set_processor(blur)
+    await back
+    assert sent(publication) is blur.processed_track
+
+
+@pytest.mark.parametrize("turns", range(8))
+async def test_given_up(room: Room, server: Server, turns: int) -> None:
+    """The track itself is sent, or what the processor makes of it."""
+    publication = await camera(room)
+    blur = Blur(server.browser)
+    setting = asyncio.ensure_future(publication.track.set_processor(blur))
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    setting.cancel()
+    await asyncio.wait([setting])
+    assert sent(publication) is (live(server)[0] if setting.cancelled() else blur.processed_track)
+    assert publication.track.media_stream_track is sent(publication)
+    assert publication.track.get_processor() is (None if setting.cancelled() else blur)
+
+
 async def test_stopped_meanwhile(server: Server) -> None:
     """Nothing stays on: the fixture looks."""
     for turns in range(4):
