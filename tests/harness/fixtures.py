@@ -320,14 +320,22 @@ def has_failed(item: pytest.Item) -> bool:
     return item.stash.get(_failed, False)
 
 
+def _tell(item: pytest.Item, call: pytest.CallInfo[Any]) -> None:
+    reporter = item.config.pluginmanager.get_plugin("terminalreporter")
+    if isinstance(reporter, pytest.TerminalReporter) and call.excinfo is not None:
+        reporter.ensure_newline()
+        reporter.write_line(f"{item.nodeid}: {shorten(call.excinfo.exconly())}")
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[Any]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Show what the servers and the pages said during a failed test."""
+    """Show what the servers and the pages said during a failed test, and at once why it failed: a run is long."""
     report = yield
     if report.failed:
         item.stash[_failed] = True
+        _tell(item, call)
         since = item.stash.get(_marks, {})
         for name, server in _servers.items():
             if text := server.process.tail(40, since.get(name, 0)):
