@@ -1,5 +1,6 @@
 """Bandwidth follows need: layers, sizes and pauses that we ask for, and layers of ours that nobody watches."""
 
+import time
 from collections.abc import AsyncIterator
 
 import pytest
@@ -10,6 +11,8 @@ from tests.harness.python_page import PythonPage
 from tests.harness.servers import LiveKitServer
 from tests.inpage import quality
 
+PAUSE_DELAY = 0.5
+"""Seconds after which the server believes that nobody watches."""
 _WATCH = """async (peer, quality) => {
   const publication = [...peer.room.remoteParticipants.get("py").videoTrackPublications.values()][0];
   publication.setVideoQuality(quality);
@@ -20,7 +23,7 @@ _WATCH = """async (peer, quality) => {
 async def quick_server(livekit: LiveKitServer) -> AsyncIterator[LiveKitServer]:
     """A server that does not wait five seconds until it believes that nobody watches."""
     assert livekit.url, "whoever has no livekit-server has no second one"
-    async with LiveKitServer(video={"dynacast_pause_delay": "500ms"}) as server:
+    async with LiveKitServer(video={"dynacast_pause_delay": f"{PAUSE_DELAY}s"}) as server:
         yield server
 
 
@@ -53,8 +56,12 @@ async def test_what_goes_out(
     await run.signal("all", ["f", "h", "q"])
     await run.reached("seen all", 60)
     await js_peer.call(_WATCH, 0)
+    started = time.monotonic()
     await run.signal("low", ["q"])
     await run.reached("seen low", 60)
+    seconds = time.monotonic() - started - PAUSE_DELAY - 1  # it is seen in a second without a frame
+    print(f"{python_page.browser_name}: unwatched layers stopped after {seconds:.1f} s")
+    assert seconds < 9  # 3 s are promised
     await js_peer.call(_WATCH, 2)
     await run.signal("again", ["f", "h", "q"])
     assert await run.result(90) == [["f", "h", "q"], ["q"], ["f", "h", "q"]]
